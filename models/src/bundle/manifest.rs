@@ -1,0 +1,165 @@
+//! `bundle.json`: what a bundle says of itself.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The schema this build writes, and the newest it reads.
+pub const SCHEMA: u32 = 1;
+
+/// The whole of `bundle.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Schema version, [`SCHEMA`] at writing.
+    pub schema: u32,
+    /// Name shown to people.
+    pub name: String,
+    /// Licence of the weights, as SPDX expression or free text.
+    pub licence: String,
+    /// The checkpoint this was made from.
+    pub source: Source,
+    /// Every number the code needs to run the graphs.
+    pub architecture: Architecture,
+    /// Which graph file plays which part.
+    pub graphs: Graphs,
+    /// Precision used when nobody asks for one.
+    pub default_precision: Precision,
+    /// Mean L2 norm per layer of what steering touches, over a short unsteered generation.
+    pub norms: Norms,
+    /// Every file but this one, by relative path with `/`: size and SHA-256.
+    pub files: BTreeMap<String, FileEntry>,
+}
+
+/// Where a bundle came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Folder or hub name of the checkpoint.
+    pub checkpoint: String,
+    /// SHA-256 over the checkpoint's weight files, hexadecimal.
+    pub sha256: String,
+}
+
+/// Numbers of the model, all read from the checkpoint's `config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Architecture {
+    /// Decoder layers, L.
+    pub layers: usize,
+    /// Decoder width, D.
+    pub width: usize,
+    /// Decoder attention heads, H; each is `width / heads` wide.
+    pub heads: usize,
+    /// Codebooks, K.
+    pub codebooks: usize,
+    /// Entries of each codebook, V; index V is the pad and begin token of the delay pattern.
+    pub vocabulary: usize,
+    /// Delay of each codebook in steps, `[K]`; MusicGen's is `0, 1, .., K-1`.
+    pub delays: Vec<usize>,
+    /// Positions the decoder was made for (`max_position_embeddings`).
+    pub max_positions: usize,
+    /// Frames of one generation window (`generation_config.max_length`, at most `max_positions`).
+    pub window: usize,
+    /// Width of the text encoder's states, E.
+    pub text_width: usize,
+    /// The codec.
+    pub codec: Codec,
+}
+
+/// Numbers of the codec (EnCodec and what stands around it).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Codec {
+    /// Samples a second of the audio.
+    pub sample_rate: u32,
+    /// Samples of one frame; `sample_rate / samples_per_frame` frames a second.
+    pub samples_per_frame: usize,
+    /// Audio channels.
+    pub channels: usize,
+    /// Width of the latent between `encodec_latent` and `encodec_wave`.
+    pub latent_width: usize,
+    /// LSTM layers whose state a streaming decode carries; each state is `[1, 1, latent_width]`.
+    pub lstm_layers: usize,
+    /// Code frames of context `encodec_latent` needs on each side of a chunk (half of its first kernel).
+    pub code_context: usize,
+    /// Latent frames of context `encodec_wave` needs on each side of a chunk for an exact join.
+    pub latent_context: usize,
+    /// The fixed filter bank around the codec, if there is one. Both halves are folded into the graphs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter_bank: Option<FilterBank>,
+}
+
+/// A fixed perfect-reconstruction filter bank around the codec.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterBank {
+    /// Sub-bands.
+    pub bands: usize,
+    /// Window, in samples.
+    pub window: usize,
+    /// Hop, in samples.
+    pub hop: usize,
+    /// Zero padding on each side, in samples.
+    pub padding: usize,
+}
+
+/// Which graph file plays which part; paths relative to the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graphs {
+    /// Text encoder.
+    pub text_encoder: String,
+    /// Cross-attention keys and values of a prompt.
+    pub cross: String,
+    /// Decoder, one for each precision.
+    pub decoder: BTreeMap<Precision, String>,
+    /// Audio to codes.
+    pub encodec_encode: String,
+    /// Codes to latent, with carried LSTM state.
+    pub encodec_latent: String,
+    /// Latent to audio.
+    pub encodec_wave: String,
+}
+
+/// Mean L2 norms over positions of an unsteered run, `[L]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Norms {
+    /// Of the residual stream as it leaves each layer.
+    pub residual: Vec<f32>,
+    /// Of the self-attention output before it joins the stream.
+    pub attention: Vec<f32>,
+}
+
+/// Size and hash of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256, hexadecimal, lower case.
+    pub sha256: String,
+}
+
+/// Number format of the decoder's weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 8-bit integers in blocks of 32 (MatMulNBits).
+    Int8,
+}
+
+impl Architecture {
+    /// Width of one head.
+    #[must_use]
+    pub fn head_width(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Frames a second.
+    #[must_use]
+    pub fn frame_rate(&self) -> f64 {
+        f64::from(self.codec.sample_rate) / self.codec.samples_per_frame as f64
+    }
+
+    /// The largest delay: steps after which a frame is complete.
+    #[must_use]
+    pub fn largest_delay(&self) -> usize {
+        self.delays.iter().copied().max().unwrap_or(0)
+    }
+}

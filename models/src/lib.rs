@@ -1,0 +1,12 @@
+//! MusicGen with activation steering on ONNX Runtime: a prompt and steering in, tokens and audio out.
+//!
+//! Arrows point one way: [`bundle`] and [`steering`] know nothing of ONNX Runtime, [`runtime`] nothing of music,
+//! [`musicgen`] and [`encodec`] stand on them, and [`import`] writes what they read. The crate knows no plugin.
+
+pub mod bundle;
+pub mod codes;
+pub mod encodec;
+pub mod import;
+pub mod musicgen;
+pub mod runtime;
+pub mod steering;

@@ -1,0 +1,1 @@
+//! Host-level tests of the built plugin.
