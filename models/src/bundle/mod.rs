@@ -1,5 +1,22 @@
 //! A bundle: one model as files that ONNX Runtime can run, with a manifest that vouches for every byte.
+//!
+//! A bundle is untrusted input. [`Bundle::open`] checks names, sizes, hashes, numbers and graph headers before
+//! anything else reads a byte of it; whoever holds a [`Bundle`] holds files that passed.
 
+pub mod discovery;
+mod error;
+mod files;
+mod limits;
 pub mod manifest;
+mod open;
 
+pub use error::BundleError;
 pub use manifest::{Architecture, Codec, Manifest, Precision};
+pub use open::Bundle;
+
+/// Name of the manifest inside a bundle.
+pub const MANIFEST_FILE: &str = "bundle.json";
+/// Name of the tokenizer inside a bundle.
+pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// Name of the folder with steering vectors inside a bundle.
+pub const VECTORS_FOLDER: &str = "vectors";

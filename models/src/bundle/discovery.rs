@@ -1,0 +1,85 @@
+//! Where the default bundle is.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use super::{Bundle, BundleError, MANIFEST_FILE};
+
+/// Environment variable that names a bundle's folder and wins over every other place.
+pub const BUNDLE_VARIABLE: &str = "TILLER_BUNDLE";
+/// Environment variable that replaces the user's data folder.
+pub const DATA_VARIABLE: &str = "TILLER_DATA";
+
+/// The user's data folder of Tiller; it need not exist. `None` if the system names no home.
+///
+/// [`DATA_VARIABLE`] if set; else `%APPDATA%\Tiller` on Windows, `~/Library/Application Support/Tiller` on macOS and
+/// `$XDG_DATA_HOME/tiller` (by default `~/.local/share/tiller`) elsewhere.
+#[must_use]
+pub fn data_folder() -> Option<PathBuf> {
+    if let Some(folder) = folder_from(DATA_VARIABLE) {
+        return Some(folder);
+    }
+    if cfg!(windows) {
+        return folder_from("APPDATA").map(|folder| folder.join("Tiller"));
+    }
+    let home = folder_from("HOME");
+    if cfg!(target_os = "macos") {
+        return home.map(|home| home.join("Library/Application Support/Tiller"));
+    }
+    // The XDG specification: a relative path is to be ignored.
+    let xdg = folder_from("XDG_DATA_HOME").filter(|folder| folder.is_absolute());
+    xdg.or_else(|| home.map(|home| home.join(".local/share"))).map(|folder| folder.join("tiller"))
+}
+
+/// The places where a default bundle may be, best first; they need not exist.
+///
+/// `module` is the file the running code was loaded from: the plugin's own library, or the executable. The places
+/// are [`BUNDLE_VARIABLE`]; the `Resources` folder of the VST3 or macOS package around `module`; the data folder's
+/// `bundles/default`; and, for development, `models/default` of the repository above `module`.
+#[must_use]
+pub fn candidates(module: Option<&Path>) -> Vec<PathBuf> {
+    // Whoever names a bundle means that one: an error about it helps more than another bundle in its place.
+    if let Some(folder) = folder_from(BUNDLE_VARIABLE) {
+        return vec![folder];
+    }
+    let mut places = Vec::new();
+    // dladdr may give a relative path.
+    let module = module.map(|module| module.canonicalize().unwrap_or_else(|_| module.to_owned()));
+    let above = || module.iter().flat_map(|module| module.ancestors().skip(1));
+    let contents = above().filter(|folder| folder.file_name().is_some_and(|name| name == "Contents"));
+    places.extend(contents.map(|contents| contents.join("Resources/bundle")));
+    places.extend(data_folder().map(|data| data.join("bundles/default")));
+    places.extend(
+        above()
+            .filter(|folder| folder.join("Cargo.toml").is_file())
+            .map(|folder| folder.join("models/default")),
+    );
+    places
+}
+
+/// Opens the first default bundle there is; see [`candidates`].
+///
+/// # Errors
+/// [`BundleError::NoneFound`] if there is none, and whatever is wrong with the first there is.
+pub fn open_default(module: Option<&Path>) -> Result<Bundle, BundleError> {
+    let places = candidates(module);
+    match places.iter().find(|place| place.join(MANIFEST_FILE).is_file()) {
+        Some(place) => Bundle::open(place),
+        None => {
+            let looked: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+            Err(BundleError::NoneFound { looked: looked.join(", ") })
+        }
+    }
+}
+
+/// Opens the default bundle of the running executable.
+///
+/// # Errors
+/// As [`open_default`].
+pub fn open_default_of_executable() -> Result<Bundle, BundleError> {
+    open_default(env::current_exe().ok().as_deref())
+}
+
+fn folder_from(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
