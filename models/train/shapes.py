@@ -25,7 +25,7 @@ class CodecShape:
 
     channels: int = 16
     sampling_rate: int = 2_000
-    filters: int = 48
+    filters: int = 56
     ratios: tuple = (8, 5)
     lstm_layers: int = 2
     kernel: int = 7

@@ -1,0 +1,50 @@
+"""Distances between a clip and its reconstruction, both [B, N] at 32 kHz."""
+
+import librosa
+import torch
+import torch.nn.functional as F
+
+WINDOWS = (2048, 1024, 512, 128)
+FLOOR = 1e-3
+
+
+def magnitude(wave: torch.Tensor, size: int) -> torch.Tensor:
+    """STFT magnitude, scaled so that white noise of level r has magnitude about r; hop size / 4."""
+    window = torch.hann_window(size)
+    spectrum = torch.stft(wave, size, size // 4, window=window, return_complex=True)
+    power = spectrum.real.square() + spectrum.imag.square()
+    return (power / window.square().sum() + 1e-9).sqrt()
+
+
+def waveform(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Squared error over the energy of the clip."""
+    return ((x - y).square().sum(1) / x.square().sum(1).clamp(min=1e-3)).mean()
+
+
+def spectral(x: torch.Tensor, y: torch.Tensor) -> tuple:
+    """Mean spectral convergence and mean log-magnitude error over all windows."""
+    convergence = log_error = 0.0
+    for size in WINDOWS:
+        a, b = magnitude(x, size), magnitude(y, size)
+        convergence = convergence + (torch.linalg.vector_norm(a - b, dim=(1, 2))
+                                     / torch.linalg.vector_norm(a, dim=(1, 2)).clamp(min=1e-2)).mean()
+        log_error = log_error + F.l1_loss((b + FLOOR).log(), (a + FLOOR).log())
+    return convergence / len(WINDOWS), log_error / len(WINDOWS)
+
+
+_MEL = {}
+
+
+def mel_distance(x: torch.Tensor, y: torch.Tensor, size: int = 2048, bands: int = 80) -> torch.Tensor:
+    """Mean absolute difference of log mel spectrograms, in nats."""
+    key = (size, bands)
+    if key not in _MEL:
+        _MEL[key] = torch.from_numpy(librosa.filters.mel(sr=32_000, n_fft=size, n_mels=bands, norm=None))
+    a, b = (torch.einsum("mf,bft->bmt", _MEL[key], magnitude(w, size)) for w in (x, y))
+    return F.l1_loss((b + 5 * FLOOR).log(), (a + 5 * FLOOR).log())
+
+
+def si_sdr(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Scale-invariant signal-to-distortion ratio in dB, [B]."""
+    target = (x * y).sum(1, keepdim=True) / x.square().sum(1, keepdim=True).clamp(min=1e-8) * x
+    return 10 * torch.log10(target.square().sum(1) / (y - target).square().sum(1).clamp(min=1e-8))

@@ -1,0 +1,74 @@
+"""Makes the captioned training set: int16 audio at 32 kHz and one JSON line a clip.
+
+    python make_music.py --work target/train
+
+Clips are numbered; clip n is a function of n alone, so the same command makes the same set
+and an interrupted run goes on where it stopped. The last `--held-out` clips are validation:
+no training stage reads them. `music.npy` is [clips * 10 s] padded storage: a 30 s clip takes
+three rows.
+"""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from music.bank import RATE, TRAINING_FONTS, Bank
+from music.mix import render
+from music.pieces import Mix, compose
+
+ROW_SECONDS = 10
+
+
+def rows_of(clip: int) -> int:
+    """How many 10 s rows clip `clip` takes: every twelfth is 30 s long."""
+    return 3 if clip % 12 == 11 else 1
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("target/train"))
+    parser.add_argument("--clips", type=int, default=1_800)
+    parser.add_argument("--held-out", type=int, default=96)
+    parser.add_argument("--solo", type=float, default=Mix.solo, help="share of solo pieces")
+    parser.add_argument("--trio", type=float, default=Mix.trio, help="share of lead, bass and drums")
+    parser.add_argument("--fonts", nargs="+", default=TRAINING_FONTS)
+    a = parser.parse_args()
+    rows = sum(rows_of(c) for c in range(a.clips))
+    need = rows * ROW_SECONDS * RATE * 2 + (1 << 30)
+    a.work.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(a.work).free < need:
+        raise SystemExit(f"{a.work} needs {need / 1e9:.1f} GB of free disk for the music")
+    banks = [Bank(f, a.work / "banks") for f in a.fonts]
+    print(f"banks ready; {a.clips} clips, {rows * ROW_SECONDS / 3600:.2f} hours", flush=True)
+
+    audio_path, list_path = a.work / "music.npy", a.work / "music.jsonl"
+    done = len(list_path.read_text().splitlines()) if list_path.exists() else 0
+    shape = (rows, ROW_SECONDS * RATE)
+    audio = np.lib.format.open_memmap(audio_path, "r+" if done else "w+", np.int16, None if done else shape)
+    if audio.shape != shape:
+        raise SystemExit(f"{audio_path} holds another set; remove it and {list_path} to start again")
+    with list_path.open("a") as out:
+        row = sum(rows_of(c) for c in range(done))
+        for clip in range(done, a.clips):
+            count = rows_of(clip)
+            seconds = count * ROW_SECONDS
+            piece = compose(clip, seconds, Mix(a.solo, a.trio))
+            font = clip * 7919 % 10 % len(banks)
+            wave = render(piece, banks[font], seconds, clip)
+            audio[row:row + count] = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).reshape(count, -1)
+            out.write(json.dumps({"clip": clip, "row": row, "rows": count, "caption": piece.caption,
+                                  "font": a.fonts[font], "split": "valid" if clip >= a.clips - a.held_out else "train",
+                                  **vars(piece.facts)}) + "\n")
+            out.flush()
+            row += count
+            if clip % 100 == 99:
+                print(f"{clip + 1} clips", flush=True)
+    audio.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""From notes to samples: notes cut out of the bank, released, levelled, a little room."""
+
+from random import Random
+
+import numpy as np
+from scipy.signal import fftconvolve
+
+from .bank import RATE, Bank
+from .instruments import INSTRUMENTS
+from .pieces import Piece
+
+LEVEL = 0.12  # root mean square of a finished clip, full scale = 1
+
+
+def _room(rng: Random) -> np.ndarray:
+    """A short decaying noise tail with a direct path, [samples]."""
+    length = int(RATE * rng.uniform(0.15, 0.4))
+    noise = np.random.default_rng(rng.randrange(1 << 30)).standard_normal(length).astype(np.float32)
+    tail = noise * np.exp(-6 * np.arange(length) / length) * rng.uniform(0.005, 0.015)
+    tail[: RATE // 100] = 0
+    tail[0] = 1.0
+    return tail.astype(np.float32)
+
+
+def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.3) -> np.ndarray:
+    """The clip, float32 [RATE * seconds], humanised by a few milliseconds; `room` is the share with reverb."""
+    rng = Random(seed ^ 0x5EED)
+    total = int(RATE * seconds)
+    out = np.zeros(total, np.float32)
+    beat = 60 / piece.facts.bpm
+    for sound, gain, notes in piece.tracks:
+        release = 0.3 if sound == "drums" else INSTRUMENTS[sound].release
+        for note in notes:
+            start = max(0, int(RATE * (note.start * beat + rng.gauss(0, 0.003))))
+            if start >= total:
+                continue
+            held, tail = int(RATE * note.length * beat), int(RATE * release)
+            wave = bank.note(sound, note.key, min(note.velocity, 120), min(held + tail, total - start))
+            if len(wave) > held:
+                wave[held:] *= np.exp(-5 * np.arange(len(wave) - held, dtype=np.float32) / tail)
+            if len(wave) > 64:
+                wave[-64:] *= np.linspace(1, 0, 64, dtype=np.float32)
+            out[start:start + len(wave)] += gain * wave
+    if rng.random() < room:
+        out = fftconvolve(out, _room(rng))[:total].astype(np.float32)
+    out *= LEVEL / max(float(np.sqrt(np.mean(out ** 2))), 1e-5)
+    return np.tanh(out * 0.9) / 0.9 if np.abs(out).max() > 0.95 else out
