@@ -18,12 +18,14 @@ from safetensors.torch import save_file
 import losses
 from codec import Codec
 from data import RATE, Music
+from discriminator import Discriminator, codec_losses, own_loss
 from optim import Optimiser, clock_factor
 from shapes import Shape
 
 QUANTISE_FROM = 0.3   # share of the time after which the codebooks come in
 RAMP = 0.06           # share over which the spectral losses come in, after the first
 SPECTRAL_FROM = 0.04
+ADVERSARIAL, FEATURES = 0.08, 0.6  # weights of the adversary's two losses
 
 
 def split(model: torch.nn.Module):
@@ -65,6 +67,7 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=1e-3)
     parser.add_argument("--adam-only", action="store_true")
+    parser.add_argument("--adversary-from", type=float, default=0.45, help="share of the time; 1 for never")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     torch.set_num_threads(a.threads)
@@ -75,6 +78,8 @@ def main():
     if a.adam_only:
         matrices, others = [], matrices + others
     optimiser = Optimiser(matrices, others, a.lr, a.adam_lr, betas=(0.9, 0.95))
+    adversary = Discriminator()
+    adversary_optimiser = Optimiser([], list(adversary.parameters()), 0, 4e-4, betas=(0.5, 0.9))
     length = a.frames * codec.hop
     held_out = torch.stack([music.wave(c, 0, 4 * RATE) for c in music.valid[:32]])
 
@@ -84,6 +89,9 @@ def main():
         codec.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         vars(codec.quantiser).update(saved["quantiser"])
+        if "adversary" in saved:
+            adversary.load_state_dict(saved["adversary"])
+            adversary_optimiser.load_state_dict(saved["adversary_optimiser"])
         spent, step = saved["spent"], saved["step"]
         rng = np.random.default_rng(step)
         print(f"going on from step {step}, {spent / 60:.1f} min", flush=True)
@@ -117,7 +125,18 @@ def main():
         if ramp:
             convergence, log_error = losses.spectral(x, y)
             loss = loss + ramp * (0.6 * convergence + 0.5 * log_error + 0.2 * losses.mel_distance(x, y))
+        if progress >= a.adversary_from:
+            with torch.autocast("cpu", torch.bfloat16):
+                real, fake = adversary(x), adversary(y.detach())
+            own_loss(real, fake).backward()
+            adversary_optimiser.step(clock_factor(progress, step))
+            with torch.autocast("cpu", torch.bfloat16):
+                real, fake = adversary(x), adversary(y)
+            adversarial, features = codec_losses(real, fake)
+            rise = min(1.0, (progress - a.adversary_from) / RAMP)
+            loss = loss + rise * (ADVERSARIAL * adversarial + FEATURES * features)
         loss.backward()
+        adversary.zero_grad(set_to_none=True)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         optimiser.step(clock_factor(progress, step))
         running.append(error.item())
@@ -136,7 +155,9 @@ def main():
             print("held out", {k: round(v, 3) for k, v in figures.items()}, flush=True)
             partial = path.with_suffix(".tmp")
             torch.save({"model": codec.state_dict(), "optimiser": optimiser.state_dict(),
-                        "quantiser": vars(codec.quantiser), "spent": spent, "step": step}, partial)
+                        "quantiser": vars(codec.quantiser), "spent": spent, "step": step,
+                        "adversary": adversary.state_dict(),
+                        "adversary_optimiser": adversary_optimiser.state_dict()}, partial)
             partial.replace(path)
             if codec.quantiser.ready:
                 save_file(codec.published_state(), a.work / "codec.safetensors")

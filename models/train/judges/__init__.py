@@ -1,0 +1,1 @@
+"""Independent listeners, for development only; none of them is packaged with the plugin."""

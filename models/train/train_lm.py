@@ -1,0 +1,159 @@
+"""Trains text encoder and decoder together on the codes, by the clock.
+
+    python train_lm.py --work target/train --minutes 40
+
+Checkpoints every minute to `lm.pt` and goes on from it; writes `lm.safetensors` and `lm.csv`
+(held-out loss of each codebook, with and without its text).
+"""
+
+import argparse
+import csv
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from tokenizers import Tokenizer
+
+from lm import LanguageModel, delayed
+from optim import Optimiser, clock_factor
+from shapes import PAD_TEXT, Shape
+
+DROPPED = 0.12                            # share of examples without text
+BUCKETS = ((10, 500, 8), (30, 1500, 3))   # seconds, frames, batch
+WEIGHTS = (1.4, 1.0, 0.9, 0.7)            # the first codebook carries the music
+
+
+class Codes:
+    """The set that `tokenise.py` wrote, with its captions as token ids."""
+
+    def __init__(self, work: Path):
+        if not (work / "codes.npy").exists():
+            raise SystemExit(f"{work / 'codes.npy'} is missing: run tokenise.py first")
+        self.codes = np.load(work / "codes.npy")
+        self.tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+        self.clips, offset = [], 0
+        for line in (work / "codes.jsonl").open():
+            record = json.loads(line)
+            record["offset"] = offset
+            offset += record["frames"]
+            record["ids"] = [e.ids for e in self.tokenizer.encode_batch(record["captions"])]
+            self.clips.append(record)
+        self.by_split = {s: [c for c in self.clips if c["split"] == s] for s in ("train", "valid")}
+
+    def batch(self, clips: list, captions: list):
+        """Codes [B, 4, T], text ids [B, L] and mask [B, L]; a caption of -1 means no text."""
+        codes = np.stack([self.codes[c["offset"]:c["offset"] + c["frames"]] for c in clips]).astype(np.int64)
+        ids = [c["ids"][max(n, 0)] for c, n in zip(clips, captions)]
+        width = max(map(len, ids))
+        text = torch.full((len(ids), width), PAD_TEXT)
+        mask = torch.zeros(len(ids), width, dtype=torch.long)
+        for row, (tokens, n) in enumerate(zip(ids, captions)):
+            text[row, :len(tokens)] = torch.tensor(tokens)
+            mask[row, :len(tokens)] = int(n >= 0)
+        return torch.from_numpy(codes).transpose(1, 2), text, mask
+
+
+def loss_of(model: LanguageModel, codes, text, mask) -> torch.Tensor:
+    """Cross entropy of each codebook, [K], in nats."""
+    ids, target = delayed(codes, model.shape.codec.codebook_size)
+    with torch.autocast("cpu", torch.bfloat16):
+        x = model.decoder(ids, model.condition(text, mask), mask, hidden=True)
+        return torch.stack([F.cross_entropy(head(x).flatten(0, 1).float(), target[:, k].flatten(), ignore_index=-100)
+                            for k, head in enumerate(model.decoder.lm_heads)])
+
+
+@torch.no_grad()
+def evaluate(model, data, clips) -> dict:
+    """Held-out losses: per codebook with text, and the first codebook without."""
+    model.eval()
+    rows, bare = [], []
+    for first in range(0, len(clips), 8):
+        part = clips[first:first + 8]
+        rows.append(loss_of(model, *data.batch(part, [0] * len(part))))
+        bare.append(loss_of(model, *data.batch(part, [-1] * len(part)))[0])
+    model.train()
+    means = torch.stack(rows).mean(0).tolist()
+    return {**{f"loss{k}": v for k, v in enumerate(means)}, "untold0": torch.stack(bare).mean().item()}
+
+
+def main():
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, default=Path("target/train"))
+    parser.add_argument("--minutes", type=float, default=40)
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--adam-lr", type=float, default=2e-3)
+    parser.add_argument("--weight-decay", type=float, default=0.1)
+    parser.add_argument("--threads", type=int, default=2)
+    a = parser.parse_args()
+    torch.set_num_threads(a.threads)
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    data, model = Codes(a.work), LanguageModel(Shape())
+    matrices = [p for n, p in model.named_parameters() if p.ndim > 1 and "layers" in n and "norm" not in n]
+    ids = {id(p) for p in matrices}
+    others = [p for p in model.parameters() if id(p) not in ids]
+    optimiser = Optimiser(matrices, others, a.lr, a.adam_lr, a.weight_decay, betas=(0.9, 0.95))
+    buckets = [(batch, [c for c in data.by_split["train"] if c["frames"] == frames]) for _, frames, batch in BUCKETS]
+    shares = np.array([len(c) / b for b, c in buckets])
+    held_out = [c for c in data.by_split["valid"] if c["frames"] == BUCKETS[0][1]][:64]
+
+    spent, step, path = 0.0, 0, a.work / "lm.pt"
+    if path.exists():
+        saved = torch.load(path, weights_only=False)
+        model.load_state_dict(saved["model"])
+        optimiser.load_state_dict(saved["optimiser"])
+        spent, step = saved["spent"], saved["step"]
+        rng = np.random.default_rng(step)
+        print(f"going on from step {step}, {spent / 60:.1f} min", flush=True)
+    log_path = a.work / "lm.csv"
+    fresh = not log_path.exists()
+    log = log_path.open("a", newline="")
+    writer = csv.writer(log)
+    begun, saved_at, frames_seen = time.time() - spent, spent, 0
+    weights = torch.tensor(WEIGHTS)
+
+    def record():
+        nonlocal fresh
+        figures = evaluate(model, data, held_out)
+        if fresh:
+            writer.writerow(["minutes", "step", *figures])
+            fresh = False
+        writer.writerow([f"{spent / 60:.2f}", step, *(f"{v:.4f}" for v in figures.values())])
+        log.flush()
+        print("held out", {k: round(v, 3) for k, v in figures.items()}, flush=True)
+        save_file(model.published_state(), a.work / "lm.safetensors")
+
+    while True:
+        spent = time.time() - begun
+        progress = spent / (60 * a.minutes)
+        if progress >= 1:
+            break
+        batch, clips = buckets[rng.choice(len(buckets), p=shares / shares.sum())]
+        picks = [clips[n] for n in rng.integers(len(clips), size=batch)]
+        captions = [-1 if rng.random() < DROPPED else int(rng.integers(len(c["captions"]))) for c in picks]
+        codes, text, mask = data.batch(picks, captions)
+        losses = loss_of(model, codes, text, mask)
+        (losses * weights / weights.sum()).sum().backward()
+        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        optimiser.step(clock_factor(progress, step, warm_up=40, decay_from=0.3))
+        step += 1
+        frames_seen += codes.shape[0] * codes.shape[2]
+        if step % 20 == 0:
+            print(f"{spent / 60:6.2f} min  step {step}  losses {[round(v, 2) for v in losses.tolist()]}"
+                  f"  {frames_seen / (time.time() - begun):.0f} frames/s", flush=True)
+        if spent - saved_at > 60:
+            saved_at = spent
+            record()
+            partial = path.with_suffix(".tmp")
+            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "spent": spent, "step": step}, partial)
+            partial.replace(path)
+    record()
+
+
+if __name__ == "__main__":
+    main()
