@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 RATE = 32_000
+GRID = 640  # segments start on a codec frame, as every clip does
 
 
 class Music:
@@ -31,7 +32,7 @@ class Music:
         out = []
         while len(out) < count:
             record = self.train[rng.integers(len(self.train))]
-            start = int(rng.integers(record["rows"] * self.audio.shape[1] - length))
+            start = int(rng.integers((record["rows"] * self.audio.shape[1] - length) // GRID)) * GRID
             part = self.wave(record, start, length)
             if part.square().mean() > 1.5e-3:
                 out.append(part)

@@ -25,7 +25,7 @@ def k_means(x: torch.Tensor, k: int, rounds: int = 12) -> torch.Tensor:
 class Quantiser:
     """`books` [Q, K, D]; not an `nn.Module`, since nothing here is learned by gradient."""
 
-    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.99):
+    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.98):
         self.books = torch.zeros(stages, size, dim)
         self.mass = torch.ones(stages, size)
         self.sums = torch.zeros(stages, size, dim)
@@ -61,7 +61,7 @@ class Quantiser:
             # A code that was never due keeps its place; one starved for long is moved to a live residual.
             old = book[index]
             self.books[q] = self.sums[q] / self.mass[q].clamp(min=1e-4)[:, None]
-            dead = self.mass[q] < 0.02 * len(x) / len(book)
+            dead = self.mass[q] < 0.05 * len(x) / len(book)
             if dead.any():
                 picks = x[torch.randint(len(x), (int(dead.sum()),))]
                 self.books[q][dead] = picks

@@ -32,7 +32,7 @@ class CodecShape:
     last_kernel: int = 7
     residual_kernel: int = 3
     compress: int = 2
-    latent: int = 128
+    latent: int = 64
     codebooks: int = 4
     codebook_size: int = 1_024
     frame_rate: int = 50

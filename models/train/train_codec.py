@@ -22,7 +22,7 @@ from discriminator import Discriminator, codec_losses, own_loss
 from optim import Optimiser, clock_factor
 from shapes import Shape
 
-QUANTISE_FROM = 0.3   # share of the time after which the codebooks come in
+QUANTISE_FROM = 0.15  # share of the time after which the codebooks come in
 RAMP = 0.06           # share over which the spectral losses come in, after the first
 SPECTRAL_FROM = 0.04
 ADVERSARIAL, FEATURES = 0.08, 0.6  # weights of the adversary's two losses
@@ -121,7 +121,7 @@ def main():
             y = codec.decode(latent)
         error = losses.waveform(x, y)
         ramp = min(1.0, max(0.0, (progress - SPECTRAL_FROM) / RAMP))
-        loss = error + 0.25 * commitment
+        loss = error + 0.5 * commitment
         if ramp:
             convergence, log_error = losses.spectral(x, y)
             loss = loss + ramp * (0.6 * convergence + 0.5 * log_error + 0.2 * losses.mel_distance(x, y))
@@ -138,7 +138,7 @@ def main():
         loss.backward()
         adversary.zero_grad(set_to_none=True)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
-        optimiser.step(clock_factor(progress, step))
+        optimiser.step(clock_factor(progress, step) * (0.3 if codec.quantiser.ready else 1.0))
         running.append(error.item())
         step += 1
         if step % 20 == 0:

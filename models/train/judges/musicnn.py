@@ -23,7 +23,7 @@ class Musicnn:
         options.intra_op_num_threads = threads
         self.session = onnxruntime.InferenceSession(str(Path(folder) / f"{name}_musicnn.onnx"), options)
         labels = json.loads((Path(folder) / "labels.json").read_text())
-        self.labels = labels[name] if isinstance(labels, dict) and name in labels else labels[f"{name}_musicnn"]
+        self.labels = labels[f"{name}_musicnn"]
 
     def tags(self, wave: np.ndarray, rate: int) -> dict:
         """Tags of one clip [N]."""

@@ -1,4 +1,10 @@
-"""From notes to samples: notes cut out of the bank, released, levelled, a little room."""
+"""From notes to samples: notes cut out of the bank, released, levelled, a little room.
+
+Onsets are rounded to the codec's frames (20 ms, at most 10 ms early or late: a player's
+jitter). A note of the bank then meets the codec in the same phase every time it sounds, which
+takes most of the phase out of the codes: two kilobits a second are few, and both the codec
+and the language model can spend them on what is heard.
+"""
 
 from random import Random
 
@@ -9,6 +15,7 @@ from .bank import RATE, Bank
 from .instruments import INSTRUMENTS
 from .pieces import Piece
 
+GRID = 640    # samples of a codec frame
 LEVEL = 0.12  # root mean square of a finished clip, full scale = 1
 
 
@@ -22,8 +29,8 @@ def _room(rng: Random) -> np.ndarray:
     return tail.astype(np.float32)
 
 
-def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.3) -> np.ndarray:
-    """The clip, float32 [RATE * seconds], humanised by a few milliseconds; `room` is the share with reverb."""
+def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.1) -> np.ndarray:
+    """The clip, float32 [RATE * seconds], on the frame grid; `room` is the share with reverb."""
     rng = Random(seed ^ 0x5EED)
     total = int(RATE * seconds)
     out = np.zeros(total, np.float32)
@@ -31,10 +38,10 @@ def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.
     for sound, gain, notes in piece.tracks:
         release = 0.3 if sound == "drums" else INSTRUMENTS[sound].release
         for note in notes:
-            start = max(0, int(RATE * (note.start * beat + rng.gauss(0, 0.003))))
+            start = max(0, round(RATE * (note.start * beat + rng.gauss(0, 0.002)) / GRID)) * GRID
             if start >= total:
                 continue
-            held, tail = int(RATE * note.length * beat), int(RATE * release)
+            held, tail = max(1, round(RATE * note.length * beat / GRID)) * GRID, int(RATE * release)
             wave = bank.note(sound, note.key, min(note.velocity, 120), min(held + tail, total - start))
             if len(wave) > held:
                 wave[held:] *= np.exp(-5 * np.arange(len(wave) - held, dtype=np.float32) / tail)

@@ -50,12 +50,17 @@ def _lead_notes(rng, name, texture, harmony, root, mode, seventh):
     return parts.chords(rng, harmony, root, mode, *span, seventh, sustained=name in ("pad", "strings"))
 
 
-def compose(seed: int, seconds: float, mix: Mix = Mix()) -> Piece:
-    """The piece of a seed, at least `seconds` long."""
-    rng = Random(seed)
+def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = None) -> Piece:
+    """The piece of a seed, at least `seconds` long.
+
+    `force` may fix "kind", "mode" and, for solo and trio, "lead"; everything else is drawn as
+    without it, so two pieces of one seed differ in little but what was forced.
+    """
+    rng, force = Random(seed), force or {}
     draw = rng.random()
     kind = "solo" if draw < mix.solo else "trio" if draw < mix.solo + mix.trio else "band"
     mode, root_name = rng.choice(("major", "minor")), rng.choice(ROOTS)
+    kind, mode = force.get("kind", kind), force.get("mode", mode)
     root = 60 + ROOTS.index(root_name)
     style = rng.choice(STYLES)
     leads, seconds_, tempi, bass = STYLE_BANDS[style]
@@ -68,6 +73,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix()) -> Piece:
     if kind == "solo":
         style = ""
         lead = rng.choice(LEADS + ("drums", "drums", "bass", "upright bass", "synth bass"))
+        lead = force.get("lead", lead)
         if lead == "drums":
             style = rng.choice(STYLES)
             facts = Facts(kind, lead, "beat", mode, root_name, bpm, style, [], True)
@@ -81,7 +87,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix()) -> Piece:
             facts = Facts(kind, lead, texture, mode, root_name, bpm)
             tracks = [(lead, 1.0, _lead_notes(rng, lead, texture, harmony, root, mode, False))]
     elif kind == "trio":
-        lead = rng.choice(LEADS)
+        lead = force.get("lead", rng.choice(LEADS))
         low = rng.choice(BASSES)
         texture = rng.choice(INSTRUMENTS[lead].textures)
         facts = Facts(kind, lead, texture, mode, root_name, bpm, style, [low], True)
