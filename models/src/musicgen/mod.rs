@@ -1,1 +1,26 @@
-//! To be filled by its owner.
+//! MusicGen: from a recipe to codes, one frame at a time.
+//!
+//! An [`Engine`] is a bundle with its graphs loaded when needed, shared by everybody in the process. A [`Generation`]
+//! runs one [`Recipe`] and hands out frames as they are finished; [`generate`] runs it to its end and makes a [`Take`].
+
+mod cancel;
+mod conditioning;
+mod decoder;
+mod engine;
+mod error;
+mod generation;
+mod random;
+mod recipe;
+mod sampling;
+mod take;
+mod windows;
+
+pub use cancel::Cancel;
+pub use conditioning::PROMPT_TOKENS;
+pub use engine::{Engine, EngineOptions};
+pub use error::GenerateError;
+pub use generation::{Generation, Progress, generate};
+pub use recipe::{LONGEST_TAKE, Recipe, frames_of};
+pub use sampling::Sampling;
+pub(crate) use take::check_codes;
+pub use take::{SCHEMA, Take};

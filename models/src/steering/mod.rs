@@ -1,5 +1,20 @@
 //! Steering: directions, the files they live in, how they act, and how strongly at each frame.
+//!
+//! A [`Direction`] is a unit vector for one [`Site`] of one decoder layer; a [`Vector`] holds the directions of one
+//! concept for several layers; a [`Steering`] names vectors, gives each a [`StrengthCurve`] and says how they act; an
+//! `Intervention` is what of it reaches the decoder at a step. The arithmetic is that of Panda et al. 2025, "Fine-Grained
+//! control over Music Generation with Activation Steering": `h <- (h + a s r) / (1 + |a|)`.
 
-pub mod curve;
+mod curve;
+mod direction;
+mod error;
+mod intervention;
+mod plan;
+mod vector;
 
 pub use curve::StrengthCurve;
+pub use direction::{Direction, Site};
+pub use error::SteeringError;
+pub(crate) use intervention::{Intervention, SiteInputs};
+pub use plan::{Layers, Rows, Scale, Slot, Steering};
+pub use vector::Vector;

@@ -1,0 +1,262 @@
+//! Tokens to audio, chunk by chunk and exactly.
+//!
+//! Two graphs, each run on chunks whose borders are the same however the frames arrive, so that the audio is a function
+//! of the codes alone. `encodec_latent` (embedding, first convolution, LSTM) runs on the chunks that begin at multiples
+//! of [`CHUNK_FRAMES`]; its LSTM states are carried from one to the next. `encodec_wave` (the upsampling convolutions)
+//! runs `latent_context` frames behind it, so that every chunk has its context on both sides.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use ort::session::SessionInputValue;
+use ort::value::{Tensor, TensorRef};
+
+use crate::bundle::Codec;
+use crate::codes::Codes;
+use crate::musicgen::{Engine, GenerateError, check_codes};
+
+/// Frames decoded at a time: half a second at 50 frames a second. Longer chunks waste less on context, shorter ones
+/// sound sooner.
+pub const CHUNK_FRAMES: usize = 25;
+
+/// Decodes a take while its frames come.
+#[derive(Debug)]
+pub struct StreamDecoder {
+    engine: Arc<Engine>,
+    chunk: usize,
+    /// Everything pushed, `[K][frames]`.
+    codes: Codes,
+    /// States of the LSTM layers, `h` and `c` of each in turn, `[W]`.
+    states: Vec<Vec<f32>>,
+    /// Latent frames `[W]` that are still needed, the first of them frame `latent_from`.
+    latent: VecDeque<Vec<f32>>,
+    latent_from: usize,
+    /// Frames whose audio has been handed out.
+    sounded: usize,
+}
+
+impl StreamDecoder {
+    /// A decoder before its first frame.
+    #[must_use]
+    pub fn new(engine: &Arc<Engine>) -> Self {
+        let architecture = engine.bundle().architecture();
+        let codec = &architecture.codec;
+        Self {
+            engine: Arc::clone(engine),
+            chunk: chunk_frames(codec),
+            codes: Codes::empty(architecture.codebooks),
+            states: vec![vec![0.0; codec.latent_width]; 2 * codec.lstm_layers],
+            latent: VecDeque::new(),
+            latent_from: 0,
+            sounded: 0,
+        }
+    }
+
+    /// Frames that must be pushed before the first audio comes.
+    #[must_use]
+    pub fn first_audio_after(codec: &Codec) -> usize {
+        chunk_frames(codec) + codec.code_context
+    }
+
+    /// Frames after t that the audio of frame t depends on.
+    #[must_use]
+    pub fn look_ahead(codec: &Codec) -> usize {
+        codec.code_context + codec.latent_context
+    }
+
+    /// Takes the next frame, one index for each codebook, and returns the audio that it completes: mostly none, then a
+    /// chunk. Channels are interleaved.
+    ///
+    /// # Errors
+    /// [`GenerateError::Label`] for a frame that does not fit the codec, [`GenerateError::Run`] if a graph fails.
+    pub fn push(&mut self, frame: &[u16]) -> Result<Vec<f32>, GenerateError> {
+        let architecture = self.engine.bundle().architecture();
+        if frame.len() != architecture.codebooks
+            || frame.iter().any(|&code| usize::from(code) >= architecture.vocabulary)
+        {
+            let one = Codes::try_from(frame.iter().map(|&code| vec![code]).collect::<Vec<_>>());
+            let sentence = |error: crate::codes::RaggedCodes| GenerateError::Label(error.to_string());
+            return check_codes(&one.map_err(sentence)?, self.engine.bundle()).map(|()| Vec::new());
+        }
+        let Codec { code_context, latent_context, .. } = architecture.codec;
+        self.codes.push(frame);
+        if self.latent_end() + self.chunk + code_context > self.codes.frames() {
+            return Ok(Vec::new());
+        }
+        self.run_latent(self.latent_end() + self.chunk)?;
+        self.run_wave(self.latent_end() - latent_context, self.latent_end())
+    }
+
+    /// The audio of the frames that were waiting for what follows them. Nothing follows.
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if a graph fails.
+    pub fn finish(mut self) -> Result<Vec<f32>, GenerateError> {
+        let frames = self.codes.frames();
+        let context = self.engine.bundle().architecture().codec.latent_context;
+        let mut audio = Vec::new();
+        while self.latent_end() < frames {
+            let whole = self.latent_end() + self.chunk <= frames;
+            self.run_latent((self.latent_end() + self.chunk).min(frames))?;
+            if whole {
+                audio.extend(self.run_wave(self.latent_end() - context, self.latent_end())?);
+            }
+        }
+        audio.extend(self.run_wave(frames, frames)?);
+        Ok(audio)
+    }
+
+    fn latent_end(&self) -> usize {
+        self.latent_from + self.latent.len()
+    }
+
+    /// Computes the latent up to frame `end`.
+    fn run_latent(&mut self, end: usize) -> Result<(), GenerateError> {
+        let codec = &self.engine.bundle().architecture().codec;
+        let start = self.latent_end();
+        let codes = with_context(&self.codes, start, end, codec.code_context);
+        let length = end - start + 2 * codec.code_context;
+        let width = codec.latent_width;
+        let mut session = self.engine.encodec_latent.session()?;
+        let mut run = || -> ort::Result<(Vec<f32>, Vec<Vec<f32>>)> {
+            let codes = TensorRef::from_array_view(([1, self.codes.codebooks(), length], codes.as_slice()))?;
+            let mut inputs: Vec<(String, SessionInputValue<'_>)> = vec![("codes".to_owned(), codes.into())];
+            for (index, state) in self.states.iter().enumerate() {
+                let name = format!("{}_{}_in", ["h", "c"][index % 2], index / 2);
+                let state = TensorRef::from_array_view(([1, 1, width], state.as_slice()))?;
+                inputs.push((name, state.into()));
+            }
+            let outputs = session.run(inputs)?;
+            let latent = outputs["latent"].try_extract_tensor::<f32>()?.1.to_vec();
+            let state = |index: usize| -> ort::Result<Vec<f32>> {
+                let name = format!("{}_{}_out", ["h", "c"][index % 2], index / 2);
+                Ok(outputs[name.as_str()].try_extract_tensor::<f32>()?.1.to_vec())
+            };
+            Ok((latent, (0..self.states.len()).map(state).collect::<ort::Result<_>>()?))
+        };
+        let (latent, states) = run().map_err(failed)?;
+        let frames = end - start;
+        if latent.len() != width * frames || states.iter().any(|state| state.len() != width) {
+            return Err(damaged());
+        }
+        self.states = states;
+        self.latent
+            .extend((0..frames).map(|frame| latent.iter().skip(frame).step_by(frames).copied().collect()));
+        Ok(())
+    }
+
+    /// The audio of the frames not sounded yet, up to `end`; the latent is there up to `context_end`.
+    fn run_wave(&mut self, end: usize, context_end: usize) -> Result<Vec<f32>, GenerateError> {
+        if end <= self.sounded {
+            return Ok(Vec::new());
+        }
+        let codec = &self.engine.bundle().architecture().codec;
+        let (width, channels, context) = (codec.latent_width, codec.channels, codec.latent_context);
+        let start = self.sounded.saturating_sub(context);
+        let frames = context_end - start;
+        let mut latent = vec![0.0; width * frames];
+        for (frame, values) in
+            self.latent.range(start - self.latent_from..context_end - self.latent_from).enumerate()
+        {
+            for (component, &value) in values.iter().enumerate() {
+                latent[component * frames + frame] = value;
+            }
+        }
+        let mut session = self.engine.encodec_wave.session()?;
+        let run = || -> ort::Result<Vec<f32>> {
+            let latent = Tensor::from_array(([1, width, frames], latent))?;
+            let outputs = session.run(ort::inputs!["latent" => latent])?;
+            Ok(outputs["audio"].try_extract_tensor::<f32>()?.1.to_vec())
+        };
+        let audio = run().map_err(failed)?;
+        drop(session);
+        let samples = frames * codec.samples_per_frame;
+        if audio.len() != channels * samples {
+            return Err(damaged());
+        }
+        let wanted =
+            (self.sounded - start) * codec.samples_per_frame..(end - start) * codec.samples_per_frame;
+        let interleaved = wanted
+            .flat_map(|time| (0..channels).map(move |channel| channel * samples + time))
+            .map(|at| audio[at]);
+        let interleaved = interleaved.collect();
+        self.sounded = end;
+        let needed = end.saturating_sub(context);
+        while self.latent_from < needed {
+            self.latent.pop_front();
+            self.latent_from += 1;
+        }
+        Ok(interleaved)
+    }
+}
+
+/// The audio of a whole take: the same bits as a [`StreamDecoder`] gives piece by piece. Channels are interleaved.
+///
+/// # Errors
+/// As [`StreamDecoder::push`].
+pub fn decode(engine: &Arc<Engine>, codes: &Codes) -> Result<Vec<f32>, GenerateError> {
+    check_codes(codes, engine.bundle())?;
+    let mut decoder = StreamDecoder::new(engine);
+    let mut audio = Vec::new();
+    let mut frame = vec![0; codes.codebooks()];
+    for at in 0..codes.frames() {
+        for (code, row) in frame.iter_mut().zip(codes.rows()) {
+            *code = row[at];
+        }
+        audio.extend(decoder.push(&frame)?);
+    }
+    audio.extend(decoder.finish()?);
+    Ok(audio)
+}
+
+/// [`CHUNK_FRAMES`], or more for a codec whose context would not fit.
+fn chunk_frames(codec: &Codec) -> usize {
+    CHUNK_FRAMES.max(2 * codec.latent_context + 1)
+}
+
+/// Codes `[K,end-start+2*context]` of the frames from `start` to `end` with `context` frames on both sides, which past
+/// the ends of the take are its reflection, as EnCodec pads.
+///
+/// EnCodec itself pads a take of no more than `context` frames with zeros that no code stands for; here it is reflected
+/// to and fro.
+fn with_context(codes: &Codes, start: usize, end: usize, context: usize) -> Vec<i64> {
+    let last = codes.frames() as i64 - 1;
+    let reflected = |frame: i64| {
+        if last == 0 {
+            return 0;
+        }
+        let inside = frame.rem_euclid(2 * last);
+        inside.min(2 * last - inside) as usize
+    };
+    let frames = start as i64 - context as i64..(end + context) as i64;
+    codes
+        .rows()
+        .iter()
+        .flat_map(|row| frames.clone().map(move |frame| i64::from(row[reflected(frame)])))
+        .collect()
+}
+
+fn failed(error: ort::Error) -> GenerateError {
+    GenerateError::Run { graph: "audio decoder", reason: error.to_string() }
+}
+
+fn damaged() -> GenerateError {
+    let reason = "its result has the wrong size: the bundle is damaged, import it again".to_owned();
+    GenerateError::Run { graph: "audio decoder", reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_past_the_ends_is_reflected() {
+        let codes = Codes::try_from(vec![vec![0, 1, 2, 3, 4]]).unwrap();
+        assert_eq!(with_context(&codes, 0, 5, 3), [3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1]);
+        assert_eq!(with_context(&codes, 2, 3, 1), [1, 2, 3]);
+        let short = Codes::try_from(vec![vec![7, 8]]).unwrap();
+        assert_eq!(with_context(&short, 0, 2, 3), [8, 7, 8, 7, 8, 7, 8, 7]);
+        let single = Codes::try_from(vec![vec![7]]).unwrap();
+        assert_eq!(with_context(&single, 0, 1, 2), [7; 5]);
+    }
+}

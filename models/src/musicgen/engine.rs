@@ -1,0 +1,147 @@
+//! A bundle with its graphs, loaded once a process.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock, Weak};
+
+use parking_lot::Mutex;
+use tokenizers::Tokenizer;
+
+use crate::bundle::{Bundle, Precision};
+use crate::runtime::{Graph, Provider, Runtime, SessionOptions};
+
+use super::GenerateError;
+
+/// How a bundle is run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EngineOptions {
+    /// Number format of the decoder's weights; the bundle's default if `None`.
+    pub precision: Option<Precision>,
+    /// What runs the graphs. There is no fall-back: if it is not there, loading fails.
+    pub provider: Provider,
+    /// Threads of each graph; if `None`, half of the processor's, from 2 to 4.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// A bundle with its graphs. Each graph is loaded when it is first used.
+///
+/// Everybody in the process who loads the same bundle in the same way gets the same engine, and takes turns with its
+/// graphs; it is freed when the last one drops it.
+#[derive(Debug)]
+pub struct Engine {
+    bundle: Bundle,
+    precision: Precision,
+    provider: Provider,
+    runtime: &'static Runtime,
+    tokenizer: OnceLock<Tokenizer>,
+    pub(super) text_encoder: Graph,
+    pub(super) cross: Graph,
+    pub(super) decoder: Graph,
+    pub(crate) encodec_encode: Graph,
+    pub(crate) encodec_latent: Graph,
+    pub(crate) encodec_wave: Graph,
+}
+
+/// What makes two engines the same.
+#[derive(Debug, Clone, PartialEq)]
+struct Key {
+    bundle: String,
+    root: PathBuf,
+    precision: Precision,
+    options: SessionOptions,
+}
+
+impl Engine {
+    /// The engine for `bundle`, shared with whoever has one already.
+    ///
+    /// Loads ONNX Runtime if this is the first engine of the process, but no graph yet.
+    ///
+    /// # Errors
+    /// [`GenerateError::Runtime`] without ONNX Runtime or the provider, [`GenerateError::Bundle`] if the bundle has no
+    /// decoder of this precision.
+    pub fn load(bundle: &Bundle, options: &EngineOptions) -> Result<Arc<Self>, GenerateError> {
+        static ENGINES: Mutex<Vec<(Key, Weak<Engine>)>> = Mutex::new(Vec::new());
+        let precision = options.precision.unwrap_or(bundle.manifest().default_precision);
+        let provider = options.provider;
+        let session = SessionOptions::new(provider, options.threads);
+        let key = Key {
+            bundle: bundle.id().to_owned(),
+            root: bundle.root().to_owned(),
+            precision,
+            options: session,
+        };
+
+        let mut engines = ENGINES.lock();
+        engines.retain(|(_, engine)| engine.strong_count() > 0);
+        if let Some(engine) =
+            engines.iter().find(|(known, _)| *known == key).and_then(|(_, engine)| engine.upgrade())
+        {
+            return Ok(engine);
+        }
+        let decoder = bundle.decoder(precision)?;
+        let runtime = Runtime::get()?;
+        runtime.require(provider)?;
+        let graph = |path| Graph::new(path, session);
+        let engine = Arc::new(Self {
+            bundle: bundle.clone(),
+            precision,
+            provider,
+            runtime,
+            tokenizer: OnceLock::new(),
+            text_encoder: graph(bundle.text_encoder()),
+            cross: graph(bundle.cross()),
+            decoder: graph(decoder),
+            encodec_encode: graph(bundle.encodec_encode()),
+            encodec_latent: graph(bundle.encodec_latent()),
+            encodec_wave: graph(bundle.encodec_wave()),
+        });
+        engines.push((key, Arc::downgrade(&engine)));
+        Ok(engine)
+    }
+
+    /// Loads every graph that generating and decoding need, so that the first take begins at once.
+    ///
+    /// # Errors
+    /// [`GenerateError::Runtime`] names the graph that does not load.
+    pub fn warm_up(&self) -> Result<(), GenerateError> {
+        self.tokenizer()?;
+        for graph in
+            [&self.text_encoder, &self.cross, &self.decoder, &self.encodec_latent, &self.encodec_wave]
+        {
+            drop(graph.session()?);
+        }
+        Ok(())
+    }
+
+    /// The bundle.
+    #[must_use]
+    pub fn bundle(&self) -> &Bundle {
+        &self.bundle
+    }
+
+    /// Number format of the decoder's weights.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// What runs the graphs.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// ONNX Runtime.
+    #[must_use]
+    pub fn runtime(&self) -> &'static Runtime {
+        self.runtime
+    }
+
+    pub(super) fn tokenizer(&self) -> Result<&Tokenizer, GenerateError> {
+        if let Some(tokenizer) = self.tokenizer.get() {
+            return Ok(tokenizer);
+        }
+        let tokenizer = super::conditioning::open_tokenizer(&self.bundle)?;
+        Ok(self.tokenizer.get_or_init(|| tokenizer))
+    }
+}

@@ -1,0 +1,66 @@
+//! Why there is no music.
+
+use crate::bundle::BundleError;
+use crate::runtime::RuntimeError;
+use crate::steering::SteeringError;
+
+/// Why there is no music. Every message is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum GenerateError {
+    /// The bundle lacks something.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// ONNX Runtime or a graph does not load.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// Vectors and model, or vectors and recipe, do not fit.
+    #[error(transparent)]
+    Steering(#[from] SteeringError),
+    /// A number of the recipe is out of its range.
+    #[error("{0}")]
+    Recipe(String),
+    /// The recipe is of another bundle.
+    #[error(
+        "the take was made with the bundle {wanted}, and {found} is loaded: load that bundle, or generate anew with \
+         this one"
+    )]
+    OtherBundle {
+        /// Name in the recipe.
+        wanted: String,
+        /// Name of what is loaded.
+        found: String,
+    },
+    /// The tokenizer cannot be used.
+    #[error("the tokenizer of the bundle {bundle} cannot be used: {reason}. Import the bundle again.")]
+    Tokenizer {
+        /// Name of the bundle.
+        bundle: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A graph ran and failed.
+    #[error("the {graph} of the model failed: {reason}")]
+    Run {
+        /// Which graph.
+        graph: &'static str,
+        /// ONNX Runtime's own words, or what was wrong with its result.
+        reason: String,
+    },
+    /// The model produced something that is no number.
+    #[error(
+        "the model produced no valid number for codebook {codebook} of frame {frame}: lower the steering strengths or \
+         the guidance, and if it happens without them the bundle's weights are damaged"
+    )]
+    NotANumber {
+        /// Frame whose token was due.
+        frame: usize,
+        /// Codebook whose token was due.
+        codebook: usize,
+    },
+    /// A label or its codes do not fit.
+    #[error("the take cannot be used: {0}")]
+    Label(String),
+    /// Somebody cancelled.
+    #[error("cancelled")]
+    Cancelled,
+}

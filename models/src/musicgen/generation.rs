@@ -1,0 +1,343 @@
+//! The decode loop: one recipe, one frame at a time.
+
+use std::sync::Arc;
+
+use ort::session::RunOptions;
+
+use crate::codes::Codes;
+use crate::steering::{Intervention, Steering, Vector};
+
+use super::conditioning::Conditioning;
+use super::decoder::Decoder;
+use super::random::uniform;
+use super::sampling::{Sampler, guide};
+use super::windows::Windows;
+use super::{Cancel, Engine, GenerateError, Recipe, Take, check_codes, take};
+
+/// One recipe on its way to becoming codes.
+///
+/// Dropping it is always safe; so is going on after an error, except after [`GenerateError::Cancelled`].
+pub struct Generation {
+    engine: Arc<Engine>,
+    recipe: Recipe,
+    intervention: Intervention,
+    windows: Windows,
+    decoder: Decoder,
+    cancel: Cancel,
+    options: Arc<RunOptions>,
+    sampler: Sampler,
+    /// Tokens, `[K][frames]`; those of codebook k are valid before `drawn[k]`.
+    tokens: Vec<Vec<u16>>,
+    drawn: Vec<usize>,
+    window: usize,
+    /// What the decoder is steered with, to set it only when it changes.
+    strengths: Vec<f32>,
+    /// Frames handed out.
+    frames: usize,
+    frame: Vec<u16>,
+}
+
+/// How far a generation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Frames finished.
+    pub frames: usize,
+    /// Frames there will be.
+    pub total: usize,
+}
+
+impl Generation {
+    /// Reads the prompt and makes room for the take. `vectors` holds at least those that the recipe's slots name.
+    ///
+    /// # Errors
+    /// A recipe that does not fit the engine or its vectors, graphs that do not load, or a cancel.
+    pub fn new(
+        engine: &Arc<Engine>,
+        recipe: Recipe,
+        vectors: &[Arc<Vector>],
+        cancel: &Cancel,
+    ) -> Result<Self, GenerateError> {
+        check(engine, &recipe)?;
+        let architecture = engine.bundle().architecture();
+        let rows = if recipe.is_guided() { 2 } else { 1 };
+        let intervention = Intervention::new(&recipe.steering, vectors, architecture, rows)?;
+        let options = cancel
+            .run_options()
+            .map_err(|error| GenerateError::Run { graph: "run options", reason: error.to_string() })?;
+        stop_if(cancel)?;
+        let conditioning =
+            Conditioning::new(engine, &recipe, &options).map_err(|error| cancelled_or(cancel, error))?;
+        let windows = Windows::new(architecture, recipe.frames);
+        let decoder = Decoder::new(engine, conditioning, windows.positions(), intervention.rows())?;
+        Ok(Self {
+            engine: Arc::clone(engine),
+            intervention,
+            decoder,
+            cancel: cancel.clone(),
+            options,
+            sampler: Sampler::default(),
+            tokens: vec![vec![0; recipe.frames]; architecture.codebooks],
+            drawn: vec![0; architecture.codebooks],
+            window: 0,
+            strengths: Vec::new(),
+            frames: 0,
+            frame: Vec::new(),
+            windows,
+            recipe,
+        })
+    }
+
+    /// Goes on at `frame` with the tokens of an earlier rendering, which `recipe` must share up to there: the same in
+    /// everything but the strengths from `frame` on.
+    ///
+    /// The keys and values are computed again for the window that `frame` is in, and then every token is what
+    /// rendering the whole recipe would have given.
+    ///
+    /// # Errors
+    /// As [`Generation::new`], and codes that do not fit the engine.
+    pub fn resume(
+        engine: &Arc<Engine>,
+        recipe: Recipe,
+        vectors: &[Arc<Vector>],
+        codes: &Codes,
+        frame: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, GenerateError> {
+        check_codes(codes, engine.bundle())?;
+        let mut generation = Self::new(engine, recipe, vectors, cancel)?;
+        let frame = frame.min(codes.frames()).min(generation.recipe.frames);
+        for (codebook, row) in codes.rows().iter().enumerate() {
+            let known = generation.known_at(frame, codebook).min(row.len());
+            generation.tokens[codebook][..known].copy_from_slice(&row[..known]);
+            generation.drawn[codebook] = known;
+        }
+        generation.window = generation.window_of(frame);
+        generation.frames = frame;
+        Ok(generation)
+    }
+
+    /// The recipe, with the steering of the last [`rewind`](Self::rewind).
+    #[must_use]
+    pub fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { frames: self.frames, total: self.recipe.frames }
+    }
+
+    /// The next finished frame, `[codebooks]`; `None` after the last one.
+    ///
+    /// # Errors
+    /// [`GenerateError::Cancelled`] within milliseconds of a cancel, [`GenerateError::NotANumber`] if the logits are
+    /// none, [`GenerateError::Run`] if the decoder fails.
+    pub fn advance(&mut self) -> Result<Option<&[u16]>, GenerateError> {
+        if self.frames == self.recipe.frames {
+            return Ok(None);
+        }
+        while self.windows.complete(self.window, self.decoder.length()) <= self.frames {
+            if self.decoder.length() == self.windows.steps(self.window) {
+                self.window += 1;
+                self.decoder.truncate(0);
+            }
+            stop_if(&self.cancel)?;
+            self.step().map_err(|error| cancelled_or(&self.cancel, error))?;
+        }
+        self.frame.clear();
+        self.frame.extend(self.tokens.iter().map(|row| row[self.frames]));
+        self.frames += 1;
+        Ok(Some(&self.frame))
+    }
+
+    /// The frames handed out so far.
+    #[must_use]
+    pub fn codes(&self) -> Codes {
+        let mut codes = Codes::empty(self.tokens.len());
+        for frame in 0..self.frames {
+            codes.push(&self.tokens.iter().map(|row| row[frame]).collect::<Vec<_>>());
+        }
+        codes
+    }
+
+    /// Goes back to `frame`, from which on `steering` acts; before it, `steering` must be the same as it was (see
+    /// [`Steering::first_difference`]).
+    ///
+    /// Tokens, keys and values before it are kept, so that the next frames come as fast as ever, and the result is the
+    /// same as rendering the whole take again. Only going back past the beginning of a window (30 s in the published
+    /// models) computes the keys and values of an earlier window again.
+    ///
+    /// # Errors
+    /// A steering that does not fit the engine or `vectors`; nothing has changed then.
+    pub fn rewind(
+        &mut self,
+        frame: usize,
+        steering: Steering,
+        vectors: &[Arc<Vector>],
+    ) -> Result<(), GenerateError> {
+        let architecture = self.engine.bundle().architecture();
+        let intervention = Intervention::new(&steering, vectors, architecture, self.decoder.rows())?;
+        let frame = frame.min(self.frames);
+        if intervention.rows() != self.intervention.rows() {
+            // The steering inputs have another shape: a new decoder, which frame 0 needs anyway.
+            let recipe = Recipe { steering, ..self.recipe.clone() };
+            *self = Self::resume(&self.engine, recipe, vectors, &self.codes(), frame, &self.cancel)?;
+            return Ok(());
+        }
+        for codebook in 0..self.drawn.len() {
+            self.drawn[codebook] = self.drawn[codebook].min(self.known_at(frame, codebook));
+        }
+        let window = self.window_of(frame);
+        let kept = if window == self.window { self.windows.first_step_of(frame) } else { 0 };
+        self.window = window;
+        self.decoder.truncate(kept);
+        self.intervention = intervention;
+        self.strengths.clear();
+        self.recipe.steering = steering;
+        self.frames = frame;
+        Ok(())
+    }
+
+    /// The take, if every frame is finished.
+    #[must_use]
+    pub fn take(&self) -> Option<Take> {
+        let architecture = self.engine.bundle().architecture();
+        (self.frames == self.recipe.frames).then(|| Take {
+            schema: take::SCHEMA,
+            id: self.recipe.id(),
+            recipe: self.recipe.clone(),
+            frame_rate: architecture.frame_rate(),
+            sample_rate: architecture.codec.sample_rate,
+            provider: self.engine.provider(),
+            runtime: self.engine.runtime().version().to_string(),
+            codes: self.codes(),
+        })
+    }
+
+    fn window_of(&self, frame: usize) -> usize {
+        self.windows.of_frame(frame.min(self.recipe.frames - 1))
+    }
+
+    /// Frames of `codebook` that are known when everything from `frame` on is to be made again.
+    fn known_at(&self, frame: usize, codebook: usize) -> usize {
+        if frame == self.recipe.frames { frame } else { self.windows.independent_of(frame, codebook) }
+    }
+
+    /// Runs the decoder once, and draws what it produced and is not known yet.
+    fn step(&mut self) -> Result<(), GenerateError> {
+        let first = self.decoder.length();
+        let positions = if first == 0 { self.block() } else { 1 };
+        self.steer(first)?;
+        let tokens = self.inputs(first, positions);
+        let logits = self.decoder.run(&tokens, positions, &self.options)?;
+
+        let vocabulary = self.engine.bundle().architecture().vocabulary;
+        let (conditional, unconditional) = logits.split_at(vocabulary * self.tokens.len());
+        let mut scores = Vec::with_capacity(vocabulary);
+        for codebook in 0..self.tokens.len() {
+            let Some(frame) = self.windows.produced(self.window, first + positions - 1, codebook) else {
+                continue;
+            };
+            if frame < self.drawn[codebook] {
+                continue;
+            }
+            let of_codebook = codebook * vocabulary..(codebook + 1) * vocabulary;
+            scores.clear();
+            scores.extend_from_slice(&conditional[of_codebook.clone()]);
+            if !unconditional.is_empty() {
+                guide(&mut scores, &unconditional[of_codebook], self.recipe.guidance);
+            }
+            if scores.iter().any(|score| score.is_nan()) {
+                // The step has not happened, so that it is not taken for done by whoever goes on.
+                self.decoder.truncate(first);
+                return Err(GenerateError::NotANumber { frame, codebook });
+            }
+            let number = uniform(self.recipe.seed, frame, codebook);
+            let token = self.sampler.token(&scores, &self.recipe.sampling, number);
+            self.tokens[codebook][frame] = token as u16;
+            self.drawn[codebook] = frame + 1;
+        }
+        Ok(())
+    }
+
+    /// Positions of a window's first run: its prompt and the first position after it, as far as all of them are
+    /// steered alike, because a run has one strength for all its positions.
+    fn block(&self) -> usize {
+        let range = self.windows.range(self.window);
+        let all = self.windows.first_new(self.window).saturating_sub(range.start) + 1;
+        let strengths = |step| self.intervention.strengths(self.windows.step_of_take(self.window, step));
+        let first = strengths(0);
+        (1..all).find(|&step| strengths(step) != first).unwrap_or(all)
+    }
+
+    fn steer(&mut self, step: usize) -> Result<(), GenerateError> {
+        let strengths = self.intervention.strengths(self.windows.step_of_take(self.window, step));
+        if strengths != self.strengths {
+            self.decoder.steer(&self.intervention.inputs(&strengths))?;
+            self.strengths = strengths;
+        }
+        Ok(())
+    }
+
+    /// The tokens read at the steps from `first` on, `[K,S]`.
+    fn inputs(&self, first: usize, positions: usize) -> Vec<i64> {
+        let pad = self.engine.bundle().architecture().vocabulary as i64;
+        let token = |codebook: usize, step: usize| {
+            let frame = self.windows.read(self.window, step, codebook);
+            frame.map_or(pad, |frame| i64::from(self.tokens[codebook][frame]))
+        };
+        (0..self.tokens.len())
+            .flat_map(|codebook| (first..first + positions).map(move |step| (codebook, step)))
+            .map(|(codebook, step)| token(codebook, step))
+            .collect()
+    }
+}
+
+/// Runs a recipe to its end.
+///
+/// `progress` is called after every frame.
+///
+/// # Errors
+/// As [`Generation::new`] and [`Generation::advance`].
+pub fn generate(
+    engine: &Arc<Engine>,
+    recipe: Recipe,
+    vectors: &[Arc<Vector>],
+    cancel: &Cancel,
+    mut progress: impl FnMut(Progress),
+) -> Result<Take, GenerateError> {
+    let mut generation = Generation::new(engine, recipe, vectors, cancel)?;
+    while generation.advance()?.is_some() {
+        progress(generation.progress());
+    }
+    generation.take().ok_or(GenerateError::Cancelled)
+}
+
+fn check(engine: &Engine, recipe: &Recipe) -> Result<(), GenerateError> {
+    let bundle = engine.bundle();
+    recipe.check(bundle.architecture()).map_err(GenerateError::Recipe)?;
+    if recipe.bundle != bundle.id() {
+        return Err(GenerateError::OtherBundle {
+            wanted: recipe.bundle_name.clone(),
+            found: bundle.manifest().name.clone(),
+        });
+    }
+    if recipe.precision != engine.precision() {
+        return Err(GenerateError::Recipe(format!(
+            "the recipe asks for {} weights and the engine has {}: load the engine with the recipe's precision",
+            recipe.precision,
+            engine.precision()
+        )));
+    }
+    Ok(())
+}
+
+fn stop_if(cancel: &Cancel) -> Result<(), GenerateError> {
+    if cancel.is_cancelled() { Err(GenerateError::Cancelled) } else { Ok(()) }
+}
+
+/// A run that was ended by a cancel fails in ONNX Runtime's words; this says it in ours.
+fn cancelled_or(cancel: &Cancel, error: GenerateError) -> GenerateError {
+    if cancel.is_cancelled() { GenerateError::Cancelled } else { error }
+}

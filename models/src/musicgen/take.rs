@@ -1,0 +1,92 @@
+//! A finished piece: its recipe and the codes it became.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Bundle;
+use crate::codes::Codes;
+use crate::runtime::Provider;
+
+use super::{GenerateError, Recipe};
+
+/// The schema this build writes, and the newest it reads.
+pub const SCHEMA: u32 = 1;
+
+/// A finished piece: its recipe and the codes it became. As JSON it is the label beside an exported file, and all
+/// that is needed to make it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Take {
+    /// Schema version, [`SCHEMA`] at writing.
+    pub schema: u32,
+    /// Id of the recipe, [`Recipe::id`].
+    pub id: String,
+    /// Everything that decided the codes.
+    pub recipe: Recipe,
+    /// Frames a second.
+    pub frame_rate: f64,
+    /// Samples a second of the decoded audio.
+    pub sample_rate: u32,
+    /// What ran the graphs.
+    pub provider: Provider,
+    /// Version of ONNX Runtime.
+    pub runtime: String,
+    /// The tokens, `[codebooks][frames]`, delay removed.
+    pub codes: Codes,
+}
+
+impl Take {
+    /// Reads a label.
+    ///
+    /// # Errors
+    /// [`GenerateError::Label`] for anything but a label of this schema or an older one.
+    pub fn from_json(text: &str) -> Result<Self, GenerateError> {
+        #[derive(Deserialize)]
+        struct Version {
+            schema: u32,
+        }
+        let malformed =
+            |error: serde_json::Error| GenerateError::Label(format!("it cannot be understood: {error}"));
+        let Version { schema } = serde_json::from_str(text).map_err(malformed)?;
+        if schema == 0 || schema > SCHEMA {
+            return Err(GenerateError::Label(format!(
+                "it has schema {schema}, and this Tiller reads up to {SCHEMA}: update Tiller"
+            )));
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+
+    /// Length in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.codes.frames() as f64 / self.frame_rate
+    }
+
+    /// Whether `bundle` can decode the codes: they name entries of its codebooks, as many as it has.
+    ///
+    /// # Errors
+    /// [`GenerateError::Label`] says what does not fit.
+    pub fn check(&self, bundle: &Bundle) -> Result<(), GenerateError> {
+        check_codes(&self.codes, bundle)
+    }
+}
+
+/// Whether codes of unknown origin fit a bundle.
+pub(crate) fn check_codes(codes: &Codes, bundle: &Bundle) -> Result<(), GenerateError> {
+    let architecture = bundle.architecture();
+    let name = &bundle.manifest().name;
+    if codes.codebooks() != architecture.codebooks {
+        return Err(GenerateError::Label(format!(
+            "it has {} codebooks where {name} has {}: choose the bundle it was made with",
+            codes.codebooks(),
+            architecture.codebooks
+        )));
+    }
+    match codes.largest() {
+        Some(largest) if usize::from(largest) >= architecture.vocabulary => {
+            Err(GenerateError::Label(format!(
+                "it has code {largest} where the codebooks of {name} have {} entries: choose the bundle it was made with",
+                architecture.vocabulary
+            )))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,191 @@
+//! Takes longer than the model's window, and the delay pattern inside a window.
+//!
+//! A take is made in windows as audiocraft makes them: a window keeps the last 12 of 30 parts of the one before as its
+//! prompt and adds 18. Inside a window, position 0 is all pad, and the tokens of step s (which the decoder produces at
+//! position s and reads at position s + 1) are codebook k of frame `s - delay[k]`; what lies before the window's first
+//! frame or after its last is pad.
+
+use std::ops::Range;
+
+use crate::bundle::Architecture;
+
+/// How a take of some length is cut into windows. Frames are counted from the beginning of the take, steps from the
+/// beginning of a window.
+#[derive(Debug, Clone)]
+pub(super) struct Windows {
+    frames: usize,
+    window: usize,
+    stride: usize,
+    delays: Vec<usize>,
+    largest_delay: usize,
+}
+
+impl Windows {
+    pub fn new(architecture: &Architecture, frames: usize) -> Self {
+        let largest_delay = architecture.largest_delay();
+        // The last frame of a window is complete only after the delays, and these steps need positions too.
+        let window = architecture.window.min(architecture.max_positions.saturating_sub(largest_delay)).max(1);
+        let kept = window * 12 / 30;
+        Self { frames, window, stride: window - kept, delays: architecture.delays.clone(), largest_delay }
+    }
+
+    /// The window in which `frame` is new.
+    pub fn of_frame(&self, frame: usize) -> usize {
+        if frame < self.window { 0 } else { 1 + (frame - self.window) / self.stride }
+    }
+
+    /// The frames of a window, those of its prompt included.
+    pub fn range(&self, window: usize) -> Range<usize> {
+        let start = window * self.stride;
+        start..(start + self.window).min(self.frames)
+    }
+
+    /// The first frame that is new in a window; those before it in the window are its prompt.
+    pub fn first_new(&self, window: usize) -> usize {
+        if window == 0 { 0 } else { self.range(window - 1).end }
+    }
+
+    /// Steps until the last frame of a window is complete.
+    pub fn steps(&self, window: usize) -> usize {
+        self.range(window).len() + self.largest_delay
+    }
+
+    /// Positions that a key-value buffer needs for any window.
+    pub fn positions(&self) -> usize {
+        self.steps(0)
+    }
+
+    /// Frames that are complete once `steps` steps of `window` are done.
+    pub fn complete(&self, window: usize, steps: usize) -> usize {
+        let range = self.range(window);
+        (range.start + steps.saturating_sub(self.largest_delay)).clamp(self.first_new(window), range.end)
+    }
+
+    /// The frame of `codebook` that the decoder produces at `step`; `None` if it is pad.
+    pub fn produced(&self, window: usize, step: usize, codebook: usize) -> Option<usize> {
+        let range = self.range(window);
+        let frame = range.start + step.checked_sub(self.delays[codebook])?;
+        range.contains(&frame).then_some(frame)
+    }
+
+    /// The frame of `codebook` that the decoder reads at `step`; `None` if it is pad.
+    pub fn read(&self, window: usize, step: usize, codebook: usize) -> Option<usize> {
+        self.produced(window, step.checked_sub(1)?, codebook)
+    }
+
+    /// `step` of `window`, counted from the beginning of the take.
+    pub fn step_of_take(&self, window: usize, step: usize) -> usize {
+        self.range(window).start + step
+    }
+
+    /// The first step of frame `frame`'s window that may depend on what happens at that frame.
+    pub fn first_step_of(&self, frame: usize) -> usize {
+        if frame == 0 { 0 } else { frame - self.range(self.of_frame(frame)).start + self.largest_delay }
+    }
+
+    /// Frames of `codebook` whose tokens cannot depend on what happens at `frame` or later.
+    pub fn independent_of(&self, frame: usize, codebook: usize) -> usize {
+        if frame == 0 {
+            return 0;
+        }
+        let end = self.range(self.of_frame(frame)).end;
+        (frame + self.largest_delay - self.delays[codebook]).min(end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn windows(window: usize, frames: usize, codebooks: usize) -> Windows {
+        let kept = window * 12 / 30;
+        Windows {
+            frames,
+            window,
+            stride: window - kept,
+            delays: (0..codebooks).collect(),
+            largest_delay: codebooks - 1,
+        }
+    }
+
+    #[test]
+    fn a_short_take_is_one_window_with_the_delay_pattern_of_musicgen() {
+        let windows = windows(30, 3, 4);
+        assert_eq!((windows.steps(0), windows.range(0)), (6, 0..3));
+        let reads: Vec<Vec<Option<usize>>> =
+            (0..6).map(|step| (0..4).map(|codebook| windows.read(0, step, codebook)).collect()).collect();
+        assert_eq!(
+            reads,
+            [
+                [None, None, None, None],
+                [Some(0), None, None, None],
+                [Some(1), Some(0), None, None],
+                [Some(2), Some(1), Some(0), None],
+                [None, Some(2), Some(1), Some(0)],
+                [None, None, Some(2), Some(1)],
+            ]
+        );
+    }
+
+    #[test]
+    fn a_long_take_keeps_twelve_thirtieths_of_each_window() {
+        let windows = windows(1_500, 3_000, 4);
+        assert_eq!([0, 1, 2].map(|w| windows.range(w)), [0..1_500, 900..2_400, 1_800..3_000]);
+        assert_eq!([0, 1, 2].map(|w| windows.first_new(w)), [0, 1_500, 2_400]);
+        assert_eq!([0, 1_499, 1_500, 2_399, 2_400].map(|f| windows.of_frame(f)), [0, 0, 1, 1, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_token_is_produced_once_as_new_and_before_it_is_read(
+            window in 1_usize..40, frames in 1_usize..200, codebooks in 1_usize..6,
+        ) {
+            let windows = windows(window, frames, codebooks);
+            let mut made = vec![vec![0; frames]; codebooks];
+            let mut complete = 0;
+            for index in 0.. {
+                for step in 0..windows.steps(index) {
+                    for (codebook, row) in made.iter_mut().enumerate() {
+                        if let Some(frame) = windows.read(index, step, codebook) {
+                            prop_assert_eq!(row[frame], 1, "read before it is made");
+                        }
+                        if let Some(frame) = windows.produced(index, step, codebook)
+                            && frame >= windows.first_new(index)
+                        {
+                            row[frame] += 1;
+                            prop_assert_eq!(windows.of_frame(frame), index);
+                        }
+                    }
+                    let now = windows.complete(index, step + 1);
+                    prop_assert!(made.iter().all(|row| row[complete..now].iter().all(|&count| count == 1)));
+                    complete = now;
+                }
+                if windows.range(index).end == frames {
+                    break;
+                }
+            }
+            prop_assert_eq!(complete, frames);
+            prop_assert!(made.iter().flatten().all(|&count| count == 1));
+        }
+
+        #[test]
+        fn what_is_independent_of_a_frame_is_made_before_its_first_step(
+            window in 1_usize..40, frames in 1_usize..200, codebooks in 1_usize..6, at in 0_usize..200,
+        ) {
+            let windows = windows(window, frames, codebooks);
+            let at = at % frames;
+            let index = windows.of_frame(at);
+            for codebook in 0..codebooks {
+                let kept = windows.independent_of(at, codebook);
+                prop_assert!(at == 0 || kept >= at);
+                for frame in windows.range(index) {
+                    let made_before = frame < windows.first_new(index)
+                        || (0..windows.first_step_of(at)).any(|s| windows.produced(index, s, codebook) == Some(frame));
+                    prop_assert_eq!(made_before, frame < kept);
+                }
+            }
+        }
+    }
+}

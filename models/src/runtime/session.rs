@@ -1,0 +1,95 @@
+//! Sessions fit to live inside a host: few threads, no spinning, no denormals, created when first needed.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+
+use super::{Provider, Runtime, RuntimeError};
+
+/// How a graph is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct SessionOptions {
+    /// What runs it.
+    pub provider: Provider,
+    /// Threads that share one operation's work, at least 1.
+    pub threads: NonZeroUsize,
+}
+
+impl SessionOptions {
+    /// `threads` as asked for, else half of the processor's threads, from 2 to 4: a decoder step is too small to feed
+    /// more, and the host's audio needs the rest.
+    pub fn new(provider: Provider, threads: Option<NonZeroUsize>) -> Self {
+        let available = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let few =
+            || NonZeroUsize::new((available() / 2).clamp(2, 4).min(available())).unwrap_or(NonZeroUsize::MIN);
+        Self { provider, threads: threads.unwrap_or_else(few) }
+    }
+}
+
+/// A graph of a bundle, and its session once somebody needed it. One session serves everybody: ONNX Runtime's `run`
+/// is exclusive in `ort`, so callers take turns by a lock.
+#[derive(Debug)]
+pub(crate) struct Graph {
+    path: PathBuf,
+    options: SessionOptions,
+    session: Mutex<Option<Session>>,
+}
+
+impl Graph {
+    pub fn new(path: PathBuf, options: SessionOptions) -> Self {
+        Self { path, options, session: Mutex::new(None) }
+    }
+
+    /// The session, loading the graph at the first call; held until the guard is dropped.
+    pub fn session(&self) -> Result<MappedMutexGuard<'_, Session>, RuntimeError> {
+        let mut session = self.session.lock();
+        if session.is_none() {
+            *session = Some(load(&self.path, self.options)?);
+        }
+        MutexGuard::try_map(session, Option::as_mut).map_err(|_| RuntimeError::Graph {
+            path: self.path.clone(),
+            provider: self.options.provider,
+            reason: "its session is gone".to_owned(),
+        })
+    }
+}
+
+fn load(path: &Path, options: SessionOptions) -> Result<Session, RuntimeError> {
+    let provider = options.provider;
+    let runtime = Runtime::get()?;
+    runtime.require(provider)?;
+    let mut builder = builder(runtime, options).map_err(|error| RuntimeError::Graph {
+        path: path.to_owned(),
+        provider,
+        reason: error.to_string(),
+    })?;
+    if let Some(dispatch) = provider.dispatch() {
+        builder = builder
+            .with_execution_providers([dispatch])
+            .map_err(|error| RuntimeError::Provider { provider, reason: error.to_string() })?;
+    }
+    let started = std::time::Instant::now();
+    let session = builder.commit_from_file(path).map_err(|error| RuntimeError::Graph {
+        path: path.to_owned(),
+        provider,
+        reason: error.to_string(),
+    })?;
+    tracing::debug!(path = %path.display(), %provider, milliseconds = started.elapsed().as_millis(), "graph loaded");
+    Ok(session)
+}
+
+/// Spinning threads would burn a core while nothing is generated and slow every step on a loaded machine.
+fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBuilder> {
+    Ok(Session::builder(&runtime.environment)?
+        .with_optimization_level(GraphOptimizationLevel::All)?
+        .with_intra_threads(options.threads.get())?
+        .with_inter_threads(1)?
+        .with_intra_op_spinning(false)?
+        .with_inter_op_spinning(false)?
+        .with_flush_to_zero()?
+        .with_log_level(LogLevel::Warning)?)
+}
