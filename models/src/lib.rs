@@ -8,5 +8,6 @@ pub mod codes;
 pub mod encodec;
 pub mod import;
 pub mod musicgen;
+mod onnx;
 pub mod runtime;
 pub mod steering;

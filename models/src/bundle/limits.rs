@@ -8,7 +8,7 @@ use super::manifest::{Architecture, Manifest};
 /// Bytes of `bundle.json`.
 pub const MANIFEST_BYTES: u64 = 4 << 20;
 /// Bytes of an `.onnx` file; weights live beside it.
-pub const GRAPH_BYTES: u64 = 64 << 20;
+pub const GRAPH_BYTES: u64 = 16 << 20;
 /// Bytes of any other file but weights.
 pub const SMALL_FILE_BYTES: u64 = 64 << 20;
 /// Bytes of a whole bundle.

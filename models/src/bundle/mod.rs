@@ -3,14 +3,18 @@
 //! A bundle is untrusted input. [`Bundle::open`] checks names, sizes, hashes, numbers and graph headers before
 //! anything else reads a byte of it; whoever holds a [`Bundle`] holds files that passed.
 
+pub(crate) mod contract;
 pub mod discovery;
 mod error;
 mod files;
+mod graphs;
 mod limits;
 pub mod manifest;
 mod open;
+pub mod writer;
 
 pub use error::BundleError;
+pub(crate) use files::hexadecimal;
 pub use manifest::{Architecture, Codec, Manifest, Precision};
 pub use open::Bundle;
 

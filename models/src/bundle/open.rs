@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Architecture, Manifest, Precision, SCHEMA};
-use super::{BundleError, MANIFEST_FILE, TOKENIZER_FILE, VECTORS_FOLDER, files, limits};
+use super::{BundleError, MANIFEST_FILE, TOKENIZER_FILE, VECTORS_FOLDER, files, graphs, limits};
 
 /// A bundle whose files, numbers and graphs have been checked.
 #[derive(Debug, Clone)]
@@ -41,21 +41,22 @@ impl Bundle {
         let invalid = |what| BundleError::Invalid { root: root.clone(), what };
         limits::check(&manifest).map_err(invalid)?;
         files::check(&root, &manifest)?;
-        let graphs = &manifest.graphs;
+        let listed = &manifest.graphs;
         let fixed = [
-            &graphs.text_encoder,
-            &graphs.cross,
-            &graphs.encodec_encode,
-            &graphs.encodec_latent,
-            &graphs.encodec_wave,
+            &listed.text_encoder,
+            &listed.cross,
+            &listed.encodec_encode,
+            &listed.encodec_latent,
+            &listed.encodec_wave,
         ];
         for name in
-            fixed.into_iter().chain(graphs.decoder.values()).map(String::as_str).chain([TOKENIZER_FILE])
+            fixed.into_iter().chain(listed.decoder.values()).map(String::as_str).chain([TOKENIZER_FILE])
         {
             if !manifest.files.contains_key(name) {
                 return Err(invalid(format!("{name} is not among its listed files")));
             }
         }
+        graphs::check(&root, &manifest)?;
         let id = files::hexadecimal(&Sha256::digest(&text));
         Ok(Self { root, id, manifest })
     }

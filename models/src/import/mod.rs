@@ -1,1 +1,203 @@
-//! To be filled by its owner.
+//! Imports a MusicGen checkpoint in the published Hugging Face layout as a bundle, without Python.
+//!
+//! The graphs are written node by node from the configuration, weights streamed into files beside them. What
+//! transformers makes of small random checkpoints is recorded under `tests/data`, and the graphs are tested against it.
+
+mod checkpoint;
+mod codec;
+mod codec_geometry;
+mod codec_layers;
+mod config;
+mod cross;
+mod decoder;
+mod destination;
+mod error;
+mod graph;
+mod linear;
+mod steering;
+mod text_encoder;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::path::Path;
+
+use self::checkpoint::Checkpoint;
+use self::destination::Destination;
+pub use self::error::ImportError;
+use crate::bundle::manifest::{Graphs, Manifest, Norms, SCHEMA, Source};
+use crate::bundle::{Bundle, Precision, TOKENIZER_FILE, VECTORS_FOLDER, contract, writer};
+
+/// Files that explain a checkpoint and its licences; carried along if present.
+const DOCUMENTS: [&str; 2] = ["MODEL_CARD.md", "LICENSES.md"];
+
+/// What can be chosen about an import.
+#[derive(Debug, Clone)]
+pub struct ImportOptions {
+    /// Name shown to people; by default that of the checkpoint's folder.
+    pub name: Option<String>,
+    /// Licence of the weights; by default what the front matter of the checkpoint's `README.md` says.
+    pub licence: Option<String>,
+    /// Precisions to write the decoder in; the last is the bundle's default.
+    pub precisions: Vec<Precision>,
+}
+
+impl Default for ImportOptions {
+    fn default() -> Self {
+        Self { name: None, licence: None, precisions: vec![Precision::F32, Precision::Int8] }
+    }
+}
+
+/// What an import is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Reading and hashing the checkpoint.
+    Reading,
+    /// Writing the text encoder.
+    TextEncoder,
+    /// Writing the cross-attention of prompts.
+    Cross,
+    /// Writing the decoder in one precision.
+    Decoder(Precision),
+    /// Writing the codec.
+    Codec,
+    /// Hashing the bundle's files.
+    Hashing,
+    /// Running the model to see that it works and to measure its norms.
+    Verifying,
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Reading => formatter.write_str("reading the checkpoint"),
+            Self::TextEncoder => formatter.write_str("writing the text encoder"),
+            Self::Cross => formatter.write_str("writing the cross-attention"),
+            Self::Decoder(precision) => write!(formatter, "writing the {precision} decoder"),
+            Self::Codec => formatter.write_str("writing the codec"),
+            Self::Hashing => formatter.write_str("hashing the bundle"),
+            Self::Verifying => formatter.write_str("running the model"),
+        }
+    }
+}
+
+/// Imports the checkpoint in folder `source` as a bundle in folder `dest`, replacing a bundle that is there.
+///
+/// The bundle is written beside `dest` and takes its place when it is whole and has passed its checks; an import that
+/// fails or is killed leaves `dest` as it was.
+///
+/// # Errors
+/// [`ImportError`] names the file, setting or tensor that is missing, misshapen, not finite or not supported.
+pub fn import(
+    source: &Path,
+    dest: &Path,
+    options: &ImportOptions,
+    progress: &mut dyn FnMut(Stage),
+) -> Result<Bundle, ImportError> {
+    let Some(default_precision) = options.precisions.last().copied() else {
+        return Err(ImportError::Unsupported("no precision was asked for: name f32, int8 or both".into()));
+    };
+    progress(Stage::Reading);
+    let (config, architecture) = config::read(source)?;
+    let checkpoint = Checkpoint::open(source)?;
+    let tokenizer = source.join(TOKENIZER_FILE);
+    if !tokenizer.is_file() {
+        return Err(ImportError::MissingFile { folder: source.to_owned(), file: TOKENIZER_FILE });
+    }
+    let destination = Destination::prepare(dest)?;
+    let folder = destination.folder();
+    let sha256 = checkpoint.sha256();
+
+    progress(Stage::TextEncoder);
+    text_encoder::write(folder, &contract::text_encoder(&architecture), &checkpoint, &config.text_encoder)?;
+    progress(Stage::Cross);
+    cross::write(folder, &contract::cross(&architecture), &checkpoint, &architecture)?;
+    let mut decoders = BTreeMap::new();
+    for &precision in &options.precisions {
+        progress(Stage::Decoder(precision));
+        let name = format!("decoder.{precision}");
+        let signature = contract::decoder(&architecture);
+        decoder::write(folder, &name, &signature, &checkpoint, &config.decoder, precision)?;
+        decoders.insert(precision, format!("{name}.onnx"));
+    }
+    progress(Stage::Codec);
+    let codec = &config.audio_encoder;
+    let codebooks = architecture.codebooks;
+    codec::write_encode(folder, &contract::encodec_encode(&architecture), &checkpoint, codec, codebooks)?;
+    codec::write_latent(folder, &contract::encodec_latent(&architecture), &checkpoint, codec, codebooks)?;
+    codec::write_wave(folder, &contract::encodec_wave(&architecture), &checkpoint, codec)?;
+    copy_companions(source, folder)?;
+
+    progress(Stage::Hashing);
+    let name = options.name.clone().unwrap_or_else(|| folder_name(source));
+    let unmeasured = vec![0.0; architecture.layers];
+    let manifest = Manifest {
+        schema: SCHEMA,
+        licence: options
+            .licence
+            .clone()
+            .or_else(|| stated_licence(source))
+            .unwrap_or_else(|| "unknown".into()),
+        source: Source { checkpoint: folder_name(source), sha256 },
+        name,
+        architecture,
+        graphs: Graphs {
+            text_encoder: "text_encoder.onnx".into(),
+            cross: "cross.onnx".into(),
+            decoder: decoders,
+            encodec_encode: "encodec_encode.onnx".into(),
+            encodec_latent: "encodec_latent.onnx".into(),
+            encodec_wave: "encodec_wave.onnx".into(),
+        },
+        default_precision,
+        norms: Norms { residual: unmeasured.clone(), attention: unmeasured },
+        files: BTreeMap::new(),
+    };
+    writer::write(folder, manifest)?;
+    progress(Stage::Verifying);
+    Bundle::open(folder)?;
+    destination.commit()
+}
+
+/// Copies what stands beside the weights and belongs to the model.
+fn copy_companions(source: &Path, folder: &Path) -> Result<(), ImportError> {
+    let copy = |from: &Path, to: &Path| fs::copy(from, to).map(drop).map_err(ImportError::writing(to));
+    copy(&source.join(TOKENIZER_FILE), &folder.join(TOKENIZER_FILE))?;
+    for document in DOCUMENTS {
+        let from = source.join(document);
+        if from.is_file() {
+            copy(&from, &folder.join(document))?;
+        }
+    }
+    let vectors = source.join(VECTORS_FOLDER);
+    if !vectors.is_dir() {
+        return Ok(());
+    }
+    let inside = folder.join(VECTORS_FOLDER);
+    fs::create_dir(&inside).map_err(ImportError::writing(&inside))?;
+    for entry in fs::read_dir(&vectors).map_err(ImportError::reading(&vectors))? {
+        let from = entry.map_err(ImportError::reading(&vectors))?.path();
+        if let Some(name) = from.file_name()
+            && from.extension().is_some_and(|extension| extension == "safetensors")
+        {
+            copy(&from, &inside.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The name of the checkpoint's folder, or its whole path where that has none.
+fn folder_name(folder: &Path) -> String {
+    let canonical = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    canonical
+        .file_name()
+        .map_or_else(|| folder.display().to_string(), |name| name.to_string_lossy().into_owned())
+}
+
+/// `license:` in the front matter of the checkpoint's `README.md`, as the hub's model cards have it.
+fn stated_licence(folder: &Path) -> Option<String> {
+    let text = fs::read_to_string(folder.join("README.md")).ok()?;
+    let matter = text.strip_prefix("---\n")?.split("\n---").next()?;
+    let licence = matter.lines().find_map(|line| line.strip_prefix("license:"))?.trim();
+    (!licence.is_empty()).then(|| licence.to_owned())
+}

@@ -1,0 +1,133 @@
+//! The graph contract of ARCHITECTURE.md as data: what goes into each graph and what comes out.
+//!
+//! The importer declares its graphs from here and [`super::Bundle::open`] compares a bundle's graphs with it.
+
+use super::manifest::Architecture;
+use crate::onnx::Element;
+
+/// One dimension of a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Dim {
+    /// Fixed by the architecture.
+    Fixed(usize),
+    /// Chosen at every run.
+    Free(&'static str),
+}
+
+/// An input or output of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Type of its elements.
+    pub element: Element,
+    /// Its dimensions.
+    pub dims: Vec<Dim>,
+}
+
+/// All inputs and outputs of a graph.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Signature {
+    /// Inputs.
+    pub inputs: Vec<Port>,
+    /// Outputs.
+    pub outputs: Vec<Port>,
+}
+
+use Dim::{Fixed, Free};
+use Element::{Float, Int32, Int64};
+
+const B: Dim = Free("B");
+const C: Dim = Free("C");
+const M: Dim = Free("M");
+const N: Dim = Free("N");
+const S: Dim = Free("S");
+const T: Dim = Free("T");
+const ONE: Dim = Fixed(1);
+
+fn port(name: impl Into<String>, element: Element, dims: impl Into<Vec<Dim>>) -> Port {
+    Port { name: name.into(), element, dims: dims.into() }
+}
+
+/// `text_encoder`: token ids to text states.
+pub fn text_encoder(architecture: &Architecture) -> Signature {
+    Signature {
+        inputs: vec![port("input_ids", Int64, [B, T]), port("attention_mask", Float, [B, T])],
+        outputs: vec![port("text_states", Float, [B, T, Fixed(architecture.text_width)])],
+    }
+}
+
+/// `cross`: text states to the cross-attention's keys and values of every layer.
+pub fn cross(architecture: &Architecture) -> Signature {
+    Signature {
+        inputs: vec![
+            port("text_states", Float, [B, T, Fixed(architecture.text_width)]),
+            port("text_mask", Float, [B, T, ONE]),
+        ],
+        outputs: heads(architecture, "cross", T),
+    }
+}
+
+/// `decoder`: tokens and cache to logits, with steering at two sites of every layer.
+pub fn decoder(architecture: &Architecture) -> Signature {
+    let layers = Fixed(architecture.layers);
+    let width = Fixed(architecture.width);
+    let mut inputs = vec![
+        port("input_ids", Int64, [B, Fixed(architecture.codebooks), S]),
+        port("position_ids", Int64, [S]),
+        port("seqlens_k", Int32, [B]),
+        port("total_sequence_length", Int32, []),
+    ];
+    inputs.extend(heads(architecture, "past", M));
+    inputs.extend(heads(architecture, "cross", T));
+    inputs.push(port("cross_bias", Float, [B, ONE, S, T]));
+    let mut outputs =
+        vec![port("logits", Float, [B, Fixed(architecture.codebooks), Fixed(architecture.vocabulary)])];
+    for site in ["residual", "attention"] {
+        inputs.push(port(format!("{site}_add"), Float, [layers.clone(), C, ONE, width.clone()]));
+        inputs.push(port(format!("{site}_gain"), Float, [layers.clone(), C, ONE, ONE]));
+        inputs.push(port(format!("{site}_relative"), Float, [layers.clone(), C, ONE, ONE]));
+        outputs.push(port(format!("{site}_out"), Float, [layers.clone(), B, width.clone()]));
+    }
+    outputs.extend(heads(architecture, "present", M));
+    Signature { inputs, outputs }
+}
+
+/// `encodec_encode`: audio to codes.
+pub fn encodec_encode(architecture: &Architecture) -> Signature {
+    Signature {
+        inputs: vec![port("audio", Float, [ONE, Fixed(architecture.codec.channels), Free("samples")])],
+        outputs: vec![port("codes", Int64, [ONE, Fixed(architecture.codebooks), N])],
+    }
+}
+
+/// `encodec_latent`: codes to latent, carrying the LSTM's state.
+pub fn encodec_latent(architecture: &Architecture) -> Signature {
+    let width = Fixed(architecture.codec.latent_width);
+    let mut inputs = vec![port("codes", Int64, [ONE, Fixed(architecture.codebooks), Free("N_and_context")])];
+    let mut outputs = vec![port("latent", Float, [ONE, width.clone(), N])];
+    for layer in 0..architecture.codec.lstm_layers {
+        for state in ["h", "c"] {
+            inputs.push(port(format!("{state}_{layer}_in"), Float, [ONE, ONE, width.clone()]));
+            outputs.push(port(format!("{state}_{layer}_out"), Float, [ONE, ONE, width.clone()]));
+        }
+    }
+    Signature { inputs, outputs }
+}
+
+/// `encodec_wave`: latent to audio.
+pub fn encodec_wave(architecture: &Architecture) -> Signature {
+    Signature {
+        inputs: vec![port("latent", Float, [ONE, Fixed(architecture.codec.latent_width), N])],
+        outputs: vec![port("audio", Float, [ONE, Fixed(architecture.codec.channels), Free("samples")])],
+    }
+}
+
+/// `{prefix}_key_{i}` and `{prefix}_value_{i}` of every layer.
+fn heads(architecture: &Architecture, prefix: &str, positions: Dim) -> Vec<Port> {
+    let dims = [B, Fixed(architecture.heads), positions, Fixed(architecture.head_width())];
+    (0..architecture.layers)
+        .flat_map(|layer| ["key", "value"].map(|half| format!("{prefix}_{half}_{layer}")))
+        .map(|name| port(name, Float, dims.clone()))
+        .collect()
+}
