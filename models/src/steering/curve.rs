@@ -79,7 +79,10 @@ mod tests {
     fn curves_differ_first_where_their_values_do() {
         let curve = StrengthCurve::from_frames(vec![0.0, 0.5, 0.5]);
         assert_eq!(curve.first_difference(&StrengthCurve::from_frames(vec![0.0, 0.5]), 100), None);
-        assert_eq!(curve.first_difference(&StrengthCurve::from_frames(vec![0.0, 0.5, 0.5, 0.6]), 100), Some(3));
+        assert_eq!(
+            curve.first_difference(&StrengthCurve::from_frames(vec![0.0, 0.5, 0.5, 0.6]), 100),
+            Some(3)
+        );
         assert_eq!(curve.first_difference(&StrengthCurve::constant(0.0), 1), None);
     }
 }

@@ -184,7 +184,8 @@ mod tests {
     }
 
     fn steering(slots: &[(&Arc<Vector>, f32)]) -> Steering {
-        let slots = slots.iter().map(|(v, strength)| Slot::new(v, StrengthCurve::constant(*strength))).collect();
+        let slots =
+            slots.iter().map(|(v, strength)| Slot::new(v, StrengthCurve::constant(*strength))).collect();
         Steering { slots, ..Steering::default() }
     }
 
@@ -203,7 +204,8 @@ mod tests {
 
     #[test]
     fn several_slots_are_the_papers_formula_with_their_sum() {
-        let (one, two) = (vector(&[("residual.1", &[0.0, 3.0, 4.0])]), vector(&[("residual.1", &[5.0, 0.0, 0.0])]));
+        let (one, two) =
+            (vector(&[("residual.1", &[0.0, 3.0, 4.0])]), vector(&[("residual.1", &[5.0, 0.0, 0.0])]));
         let vectors = [Arc::clone(&one), Arc::clone(&two)];
         for (scale, s) in [(Scale::Norm, 3.0), (Scale::Literal, 1.0)] {
             let plan = Steering { scale, rows: Rows::Both, ..steering(&[(&one, 0.5), (&two, -2.0)]) };
@@ -255,7 +257,9 @@ mod tests {
             Intervention::new(plan, vectors, &architecture(), 2).unwrap_err().to_string()
         };
         let wide = vector(&[("residual.0", &[1.0; 4])]);
-        assert!(refused(&steering(&[(&wide, 1.0)]), &[Arc::clone(&wide)]).contains("4 wide and the decoder 3"));
+        assert!(
+            refused(&steering(&[(&wide, 1.0)]), &[Arc::clone(&wide)]).contains("4 wide and the decoder 3")
+        );
         let deep = vector(&[("residual.2", &[1.0; WIDTH])]);
         assert!(refused(&steering(&[(&deep, 1.0)]), &[Arc::clone(&deep)]).contains("layers are 0 to 1"));
         let fits = vector(&[("residual.1", &[1.0; WIDTH])]);
