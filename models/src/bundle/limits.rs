@@ -39,7 +39,7 @@ pub fn check(manifest: &Manifest) -> Result<(), String> {
     within("max_positions", *max_positions, 1..=1 << 20)?;
     within("window", *window, 1..=*max_positions)?;
     within("text_width", *text_width, 1..=32_768)?;
-    within("sample_rate", codec.sample_rate as usize, 1_000..=768_000)?;
+    within("sample_rate", codec.sample_rate as usize, 1..=768_000)?;
     within("samples_per_frame", codec.samples_per_frame, 1..=1 << 20)?;
     within("channels", codec.channels, 1..=8)?;
     within("latent_width", codec.latent_width, 1..=65_536)?;

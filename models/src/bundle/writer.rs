@@ -17,8 +17,14 @@ use super::{BundleError, MANIFEST_FILE, files};
 pub fn write(root: &Path, mut manifest: Manifest) -> Result<Manifest, BundleError> {
     manifest.files.clear();
     describe_folder(root, root, &mut manifest)?;
+    write_manifest(root, &manifest)?;
+    Ok(manifest)
+}
+
+/// Writes the manifest of files that have been described.
+pub(crate) fn write_manifest(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
     let path = root.join(MANIFEST_FILE);
-    let text = serde_json::to_vec_pretty(&manifest)
+    let text = serde_json::to_vec_pretty(manifest)
         .map_err(|source| BundleError::Manifest { path: path.clone(), source })?;
     let unfinished = root.join(format!(".{MANIFEST_FILE}"));
     let written = File::create(&unfinished).and_then(|mut file| {
@@ -26,8 +32,7 @@ pub fn write(root: &Path, mut manifest: Manifest) -> Result<Manifest, BundleErro
         file.sync_all()
     });
     written.map_err(|source| BundleError::Write { path: unfinished.clone(), source })?;
-    fs::rename(&unfinished, &path).map_err(|source| BundleError::Write { path, source })?;
-    Ok(manifest)
+    fs::rename(&unfinished, &path).map_err(|source| BundleError::Write { path, source })
 }
 
 fn describe_folder(root: &Path, folder: &Path, manifest: &mut Manifest) -> Result<(), BundleError> {

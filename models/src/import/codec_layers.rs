@@ -189,17 +189,16 @@ impl Layers<'_> {
         Ok(())
     }
 
-    /// `EncodecResidualVectorQuantizer.decode` of the graph's `codes`. Index V stands for a frame of zeros.
+    /// `EncodecResidualVectorQuantizer.decode` of the graph's `codes`.
     pub fn embed(&mut self, codebooks: usize) -> Result<Value, ImportError> {
         let [size, width] = [self.config.codebook_size, self.config.hidden_size];
-        let mut table = Vec::with_capacity(codebooks * (size + 1) * width);
+        let mut table = Vec::with_capacity(codebooks * size * width);
         for codebook in 0..codebooks {
             let name = format!("{QUANTIZER}.{codebook}.codebook.embed");
             table.extend(self.checkpoint.tensor(&name, &[size, width])?);
-            table.resize(table.len() + width, 0.0);
         }
-        let table = self.graph.floats("codebooks", &[codebooks * (size + 1), width], &table)?;
-        let offsets: Vec<i64> = (0..codebooks).map(|codebook| signed(codebook * (size + 1))).collect();
+        let table = self.graph.floats("codebooks", &[codebooks * size, width], &table)?;
+        let offsets: Vec<i64> = (0..codebooks).map(|codebook| signed(codebook * size)).collect();
         let offsets = self.graph.ints_shaped(&[1, codebooks, 1], &offsets);
         let codes = self.graph.input("codes");
         let rows = self.graph.op("Add", &[&codes, &offsets]).one();

@@ -16,6 +16,7 @@ mod graph;
 mod linear;
 mod steering;
 mod text_encoder;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -153,9 +154,10 @@ pub fn import(
         norms: Norms { residual: unmeasured.clone(), attention: unmeasured },
         files: BTreeMap::new(),
     };
-    writer::write(folder, manifest)?;
+    let manifest = writer::write(folder, manifest)?;
     progress(Stage::Verifying);
-    Bundle::open(folder)?;
+    let norms = verify::measure(&Bundle::open(folder)?)?;
+    writer::write_manifest(folder, &Manifest { norms, ..manifest })?;
     destination.commit()
 }
 

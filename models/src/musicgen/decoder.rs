@@ -23,6 +23,8 @@ pub(super) struct Decoder {
     steering: [SteeringInputs; 2],
     /// `[B,K,V]`.
     logits: Tensor<f32>,
+    /// `residual_out` and `attention_out`, `[L,B,D]`.
+    activations: [Tensor<f32>; 2],
     /// Bound as past and present alike; held here because the binding knows only one of the two uses.
     _keys_and_values: Vec<Tensor<f32>>,
     /// Positions that the keys and values have room for, M.
@@ -85,6 +87,13 @@ impl Decoder {
             let logits_shape = [conditioning.rows, architecture.codebooks, architecture.vocabulary];
             let mut logits = Tensor::<f32>::new(allocator, logits_shape)?;
             binding.bind_output("logits", &mut logits)?;
+            let activations = Site::ALL.map(|site| -> ort::Result<Tensor<f32>> {
+                let shape = [architecture.layers, conditioning.rows, architecture.width];
+                let mut activations = Tensor::<f32>::new(allocator, shape)?;
+                binding.bind_output(format!("{site}_out"), &mut activations)?;
+                Ok(activations)
+            });
+            let [residual_out, attention_out] = activations;
             let tokens = TokenInputs::new(allocator, &conditioning, architecture.codebooks, 1)?;
             let sizes = [architecture.layers, steering_rows, architecture.width];
             let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(allocator, site, sizes));
@@ -95,6 +104,7 @@ impl Decoder {
                 tokens,
                 steering: [residual?, attention?],
                 logits,
+                activations: [residual_out?, attention_out?],
                 _keys_and_values: keys_and_values,
                 capacity,
                 length: 0,
@@ -109,6 +119,11 @@ impl Decoder {
     /// Rows, B.
     pub fn rows(&self) -> usize {
         self.conditioning.rows
+    }
+
+    /// What steering finds at a site at the last position, before it acts, `[L,B,D]`; zeros before the first run.
+    pub fn activations(&self, site: Site) -> &[f32] {
+        self.activations[site as usize].extract_tensor().1
     }
 
     /// Positions filled.

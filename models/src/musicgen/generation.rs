@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ort::session::RunOptions;
 
 use crate::codes::Codes;
-use crate::steering::{Intervention, Steering, Vector};
+use crate::steering::{Intervention, Site, Steering, Vector};
 
 use super::conditioning::Conditioning;
 use super::decoder::Decoder;
@@ -149,6 +149,13 @@ impl Generation {
         self.frame.extend(self.tokens.iter().map(|row| row[self.frames]));
         self.frames += 1;
         Ok(Some(&self.frame))
+    }
+
+    /// What steering finds at a site at the last step, before it acts: `[L,B,D]` for layers L, rows B (the conditional
+    /// one first) and width D.
+    #[must_use]
+    pub fn activations(&self, site: Site) -> &[f32] {
+        self.decoder.activations(site)
     }
 
     /// The frames handed out so far.

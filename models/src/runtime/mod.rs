@@ -122,6 +122,12 @@ impl Runtime {
         &self.version
     }
 
+    /// The environment of every session in this process, for running graphs that this crate does not run by itself.
+    #[must_use]
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     /// The providers that this ONNX Runtime was built with. Their drivers may still be missing.
     #[must_use]
     pub fn providers(&self) -> Vec<Provider> {

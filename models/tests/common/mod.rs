@@ -1,0 +1,89 @@
+//! Small random checkpoints, imported once for a test binary, and what transformers made of them.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use safetensors::SafeTensors;
+use tiller_models::bundle::Bundle;
+use tiller_models::import::{ImportOptions, import};
+
+/// A checkpoint under `tests/data`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checkpoint {
+    /// 5 layers, text wider than the decoder; F16.
+    Small,
+    /// Gated text encoder as wide as the decoder, causal codec; two shards of BF16.
+    Gated,
+    /// A filter bank around the codec; F32.
+    Banded,
+}
+
+impl Checkpoint {
+    pub const ALL: [Self; 3] = [Self::Small, Self::Gated, Self::Banded];
+
+    fn data(self) -> PathBuf {
+        let name = ["small", "gated", "banded"][self as usize];
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
+    }
+
+    /// The checkpoint's folder.
+    pub fn folder(self) -> PathBuf {
+        self.data().join("checkpoint")
+    }
+
+    /// Its bundle, imported at the first call.
+    pub fn bundle(self) -> &'static Bundle {
+        static BUNDLES: [OnceLock<Bundle>; 3] = [const { OnceLock::new() }; 3];
+        static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
+        BUNDLES[self as usize].get_or_init(|| {
+            let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
+            import(&self.folder(), &folder, &ImportOptions::default(), &mut |_| {}).unwrap()
+        })
+    }
+
+    /// What transformers made of it.
+    pub fn expected(self) -> Recording {
+        Recording(std::fs::read(self.data().join("expected.safetensors")).unwrap())
+    }
+}
+
+/// Tensors recorded by `record_parity.py`.
+pub struct Recording(Vec<u8>);
+
+impl Recording {
+    pub fn shape(&self, name: &str) -> Vec<usize> {
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().shape().to_vec()
+    }
+
+    pub fn floats(&self, name: &str) -> Vec<f32> {
+        let tensors = SafeTensors::deserialize(&self.0).unwrap();
+        let (values, _) = tensors.tensor(name).unwrap().data().as_chunks();
+        values.iter().map(|value| f32::from_le_bytes(*value)).collect()
+    }
+
+    pub fn integers(&self, name: &str) -> Vec<i64> {
+        let tensors = SafeTensors::deserialize(&self.0).unwrap();
+        let (values, _) = tensors.tensor(name).unwrap().data().as_chunks();
+        values.iter().map(|value| i64::from_le_bytes(*value)).collect()
+    }
+
+    /// Integers `[rows, columns]` as codes.
+    pub fn codes(&self, name: &str) -> Vec<Vec<u16>> {
+        let columns = *self.shape(name).last().unwrap();
+        let narrow = |row: &[i64]| row.iter().map(|&code| u16::try_from(code).unwrap()).collect();
+        self.integers(name).chunks(columns).map(narrow).collect()
+    }
+}
+
+/// The largest difference.
+pub fn difference(found: &[f32], expected: &[f32]) -> f32 {
+    assert_eq!(found.len(), expected.len());
+    found.iter().zip(expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// The largest magnitude.
+pub fn peak(values: &[f32]) -> f32 {
+    values.iter().fold(0.0, |peak, value| peak.max(value.abs()))
+}

@@ -1,0 +1,301 @@
+//! Imported graphs against what transformers makes of the same checkpoints.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ort::session::{Session, SessionInputValue};
+use ort::value::{DynValue, Tensor};
+use tiller_models::bundle::{Architecture, Precision};
+use tiller_models::runtime::Runtime;
+
+use common::{Checkpoint, Recording, difference, peak};
+
+/// How `record_parity.py` steers each of its cases.
+struct Case {
+    name: &'static str,
+    residual: f32,
+    attention: f32,
+    literal: bool,
+    both_rows: bool,
+}
+
+const CASES: [Case; 8] = [
+    Case { name: "plain", residual: 0.0, attention: 0.0, literal: false, both_rows: false },
+    Case {
+        name: "residual_norm_conditional",
+        residual: 0.5,
+        attention: 0.0,
+        literal: false,
+        both_rows: false,
+    },
+    Case { name: "residual_norm_both", residual: -0.7, attention: 0.0, literal: false, both_rows: true },
+    Case {
+        name: "residual_literal_conditional",
+        residual: 2.0,
+        attention: 0.0,
+        literal: true,
+        both_rows: false,
+    },
+    Case { name: "residual_literal_both", residual: 1.5, attention: 0.0, literal: true, both_rows: true },
+    Case {
+        name: "attention_norm_conditional",
+        residual: 0.0,
+        attention: 0.6,
+        literal: false,
+        both_rows: false,
+    },
+    Case { name: "attention_literal_both", residual: 0.0, attention: 1.5, literal: true, both_rows: true },
+    Case { name: "two_slots", residual: 0.4, attention: -0.5, literal: false, both_rows: false },
+];
+
+fn session(path: &Path) -> Session {
+    let runtime = Runtime::get().unwrap();
+    Session::builder(runtime.environment())
+        .unwrap()
+        .with_intra_threads(1)
+        .unwrap()
+        .commit_from_file(path)
+        .unwrap()
+}
+
+fn floats<const RANK: usize>(shape: [usize; RANK], values: Vec<f32>) -> DynValue {
+    Tensor::from_array((shape, values)).unwrap().into_dyn()
+}
+
+fn integers<const RANK: usize>(shape: [usize; RANK], values: Vec<i64>) -> DynValue {
+    Tensor::from_array((shape, values)).unwrap().into_dyn()
+}
+
+fn run(session: &mut Session, inputs: Vec<(String, DynValue)>) -> BTreeMap<String, DynValue> {
+    let inputs: Vec<(String, SessionInputValue<'_>)> =
+        inputs.into_iter().map(|(name, value)| (name, value.into())).collect();
+    let outputs = session.run(inputs).unwrap();
+    outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn values(value: &DynValue) -> Vec<f32> {
+    value.try_extract_tensor::<f32>().unwrap().1.to_vec()
+}
+
+#[test]
+fn text_states_are_those_of_transformers() {
+    for checkpoint in Checkpoint::ALL {
+        let expected = checkpoint.expected();
+        let mut encoder = session(&checkpoint.bundle().text_encoder());
+        for (name, mask) in [("text", None), ("padded", Some(expected.integers("padded.mask")))] {
+            let [rows, tokens] = expected.shape(&format!("{name}.ids"))[..] else {
+                panic!("ids are a matrix")
+            };
+            let mask: Vec<f32> = match mask {
+                Some(mask) => mask.into_iter().map(|value| value as f32).collect(),
+                None => vec![1.0; rows * tokens],
+            };
+            let inputs = vec![
+                ("input_ids".to_owned(), integers([rows, tokens], expected.integers(&format!("{name}.ids")))),
+                ("attention_mask".to_owned(), floats([rows, tokens], mask)),
+            ];
+            let found = values(&run(&mut encoder, inputs)["text_states"]);
+            let difference = difference(&found, &expected.floats(&format!("{name}.states")));
+            assert!(difference < 2e-5, "{checkpoint:?} {name}: {difference}");
+        }
+    }
+}
+
+/// Cross-attention keys and values of the recorded prompt, and zeros for the row without one.
+fn cross(checkpoint: Checkpoint, expected: &Recording) -> (usize, BTreeMap<String, DynValue>) {
+    let [_, tokens, width] = expected.shape("text.states")[..] else {
+        panic!("states have three dimensions")
+    };
+    let mut states = expected.floats("text.states");
+    // Whatever the unconditional row's states are, the mask hides them.
+    states.extend(vec![0.5; tokens * width]);
+    let mask = [1.0, 0.0].into_iter().flat_map(|row| std::iter::repeat_n(row, tokens)).collect();
+    let inputs = vec![
+        ("text_states".to_owned(), floats([2, tokens, width], states)),
+        ("text_mask".to_owned(), floats([2, tokens, 1], mask)),
+    ];
+    (tokens, run(&mut session(&checkpoint.bundle().cross()), inputs))
+}
+
+/// The directions of the checkpoint's vector files at length 1, `[L, D]`, zeros where there is none.
+fn directions(checkpoint: Checkpoint, site: &str, architecture: &Architecture) -> Vec<f32> {
+    let path = checkpoint.folder().join(format!("vectors/{site}.safetensors"));
+    let file = std::fs::read(path).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+    let mut all = Vec::new();
+    for layer in 0..architecture.layers {
+        match tensors.tensor(&format!("{site}.{layer}")) {
+            Ok(tensor) => {
+                let (values, _) = tensor.data().as_chunks();
+                let values: Vec<f32> = values.iter().map(|value| f32::from_le_bytes(*value)).collect();
+                let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+                all.extend(values.iter().map(|value| value / norm));
+            }
+            Err(_) => all.resize(all.len() + architecture.width, 0.0),
+        }
+    }
+    all
+}
+
+/// The steering inputs of one site.
+fn steering(checkpoint: Checkpoint, site: &str, strength: f32, case: &Case) -> Vec<(String, DynValue)> {
+    let architecture = checkpoint.bundle().architecture();
+    let (layers, width) = (architecture.layers, architecture.width);
+    let rows = if case.both_rows { 1 } else { 2 };
+    let mut add = Vec::new();
+    let mut gain = Vec::new();
+    for direction in directions(checkpoint, site, architecture).chunks(width) {
+        let acts = direction.iter().any(|value| *value != 0.0);
+        add.extend(direction.iter().map(|value| strength * value));
+        gain.push(if acts { 1.0 / (1.0 + strength.abs()) } else { 1.0 });
+        if rows == 2 {
+            add.resize(add.len() + width, 0.0);
+            gain.push(1.0);
+        }
+    }
+    let relative = vec![if case.literal { 0.0 } else { 1.0 }; layers * rows];
+    vec![
+        (format!("{site}_add"), floats([layers, rows, 1, width], add)),
+        (format!("{site}_gain"), floats([layers, rows, 1, 1], gain)),
+        (format!("{site}_relative"), floats([layers, rows, 1, 1], relative)),
+    ]
+}
+
+/// What the decoder gives at each step.
+struct Step {
+    logits: Vec<f32>,
+    residual: Vec<f32>,
+    attention: Vec<f32>,
+}
+
+/// Runs the recorded tokens through the decoder: `first` of them at once, the rest one by one.
+fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize) -> Vec<Step> {
+    let expected = checkpoint.expected();
+    let architecture = checkpoint.bundle().architecture();
+    let mut decoder = session(&checkpoint.bundle().decoder(precision).unwrap());
+    let (text, cross) = cross(checkpoint, &expected);
+    let [codebooks, count] = expected.shape("steps.tokens")[..] else { panic!("tokens are a matrix") };
+    let tokens = expected.integers("steps.tokens");
+    let room = count + 3;
+    let empty = || {
+        floats(
+            [2, architecture.heads, room, architecture.head_width()],
+            vec![0.0; 2 * architecture.width * room],
+        )
+    };
+    let mut cache: BTreeMap<String, DynValue> = (0..architecture.layers)
+        .flat_map(|layer| ["key", "value"].map(|half| format!("past_{half}_{layer}")))
+        .map(|name| (name, empty()))
+        .collect();
+    let mut found = Vec::new();
+    let mut past = 0;
+    while past < count {
+        let new = if past == 0 { first } else { 1 };
+        let end = past + new;
+        let row: Vec<i64> = tokens.chunks(count).flat_map(|row| &row[past..end]).copied().collect();
+        let mut inputs = vec![
+            ("input_ids".to_owned(), integers([2, codebooks, new], [row.clone(), row].concat())),
+            (
+                "position_ids".to_owned(),
+                integers([new], (past..end).map(|position| position as i64).collect()),
+            ),
+            ("seqlens_k".to_owned(), Tensor::from_array(([2], vec![end as i32 - 1; 2])).unwrap().into_dyn()),
+            (
+                "total_sequence_length".to_owned(),
+                Tensor::from_array(((), vec![end as i32])).unwrap().into_dyn(),
+            ),
+            ("cross_bias".to_owned(), floats([2, 1, new, text], vec![0.0; 2 * new * text])),
+        ];
+        inputs.extend(cross.iter().map(|(name, value)| (name.clone(), floats_again(value))));
+        inputs.extend(std::mem::take(&mut cache));
+        inputs.extend(steering(checkpoint, "residual", case.residual, case));
+        inputs.extend(steering(checkpoint, "attention", case.attention, case));
+        let mut outputs = run(&mut decoder, inputs);
+        found.push(Step {
+            logits: values(&outputs["logits"]),
+            residual: values(&outputs["residual_out"]),
+            attention: values(&outputs["attention_out"]),
+        });
+        for layer in 0..architecture.layers {
+            for half in ["key", "value"] {
+                let present = outputs.remove(&format!("present_{half}_{layer}")).unwrap();
+                cache.insert(format!("past_{half}_{layer}"), present);
+            }
+        }
+        past = end;
+    }
+    found
+}
+
+fn floats_again(value: &DynValue) -> DynValue {
+    let (shape, values) = value.try_extract_tensor::<f32>().unwrap();
+    Tensor::from_array((shape.to_vec(), values.to_vec())).unwrap().into_dyn()
+}
+
+#[test]
+fn logits_and_activations_of_guided_steps_are_those_of_transformers_steered_or_not() {
+    for checkpoint in Checkpoint::ALL {
+        let expected = checkpoint.expected();
+        for case in &CASES {
+            let name = case.name;
+            let found = steps(checkpoint, Precision::F32, case, 1);
+            let logits: Vec<f32> = found.iter().flat_map(|step| step.logits.clone()).collect();
+            let off = difference(&logits, &expected.floats(&format!("{name}.logits")));
+            assert!(off < 5e-5, "{checkpoint:?} {name}: logits are off by {off}");
+            for site in ["residual", "attention"] {
+                let recorded = expected.shape(&format!("{name}.{site}"))[0];
+                let all: Vec<f32> = found[found.len() - recorded..]
+                    .iter()
+                    .flat_map(|step| if site == "residual" { &step.residual } else { &step.attention })
+                    .copied()
+                    .collect();
+                let recorded = expected.floats(&format!("{name}.{site}"));
+                let off = difference(&all, &recorded) / peak(&recorded);
+                assert!(
+                    off < 1e-5,
+                    "{checkpoint:?} {name}: {site} activations are off by {off} of their peak"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_block_of_positions_gives_what_single_steps_give() {
+    for checkpoint in Checkpoint::ALL {
+        for case in &CASES[..2] {
+            let single = steps(checkpoint, Precision::F32, case, 1);
+            let block = steps(checkpoint, Precision::F32, case, 7);
+            let off = difference(&block[1].logits, &single[7].logits);
+            assert!(off < 5e-5, "{checkpoint:?} {}: {off}", case.name);
+        }
+    }
+}
+
+#[test]
+fn eight_bit_weights_stay_near_the_exact_ones() {
+    for checkpoint in Checkpoint::ALL {
+        let exact = steps(checkpoint, Precision::F32, &CASES[0], 1);
+        let rounded = steps(checkpoint, Precision::Int8, &CASES[0], 1);
+        let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>();
+        let pairs = || exact.iter().zip(&rounded).flat_map(|(a, b)| a.logits.iter().zip(&b.logits));
+        let off = squares(&mut pairs().map(|(a, b)| a - b)) / squares(&mut pairs().map(|(a, _)| *a));
+        println!("{checkpoint:?}: relative error {:.4}", off.sqrt());
+        assert!(off.sqrt() < 0.03, "{checkpoint:?}: logits are off by {} of their norm", off.sqrt());
+    }
+}
+
+#[test]
+fn strength_zero_gives_the_bits_of_no_steering() {
+    let none = steps(Checkpoint::Small, Precision::F32, &CASES[0], 1);
+    let case = Case { literal: true, both_rows: true, ..CASES[0] };
+    let zero = steps(Checkpoint::Small, Precision::F32, &case, 1);
+    for (none, zero) in none.iter().zip(&zero) {
+        assert_eq!(none.logits, zero.logits);
+        assert_eq!(none.residual, zero.residual);
+    }
+}
