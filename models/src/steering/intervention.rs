@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::bundle::Architecture;
 
-use super::{Rows, Scale, Site, Steering, SteeringError, StrengthCurve, Vector};
+use super::{Rows, Scale, Site, Slot, Steering, SteeringError, StrengthCurve, Vector};
 
 /// A steering made ready for one model and one number of rows.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Intervention {
         architecture: &Architecture,
         batch: usize,
     ) -> Result<Self, SteeringError> {
-        let ready = |slot: &super::Slot| {
+        let ready = |slot: &Slot| {
             let found = vectors.iter().find(|vector| vector.hash() == slot.vector);
             let vector = found.ok_or_else(|| SteeringError::Missing {
                 name: slot.name.clone(),
@@ -141,5 +141,131 @@ impl Intervention {
             site.relative[layer * rows] = self.relative;
         }
         inputs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::Codec;
+    use crate::steering::Layers;
+    use crate::steering::vector::{FORMAT, tests::file};
+
+    const WIDTH: usize = 3;
+
+    fn architecture() -> Architecture {
+        let codec = Codec {
+            sample_rate: 100,
+            samples_per_frame: 2,
+            channels: 1,
+            latent_width: 1,
+            lstm_layers: 0,
+            code_context: 0,
+            latent_context: 0,
+            filter_bank: None,
+        };
+        Architecture {
+            layers: 2,
+            width: WIDTH,
+            heads: 1,
+            codebooks: 4,
+            vocabulary: 8,
+            delays: vec![0, 1, 2, 3],
+            max_positions: 64,
+            window: 64,
+            text_width: 1,
+            codec,
+        }
+    }
+
+    fn vector(tensors: &[(&str, &[f32])]) -> Arc<Vector> {
+        let metadata = [("format", FORMAT), ("concept", "flute"), ("sites", r#"["residual"]"#)];
+        Arc::new(Vector::from_bytes(&file(tensors, &metadata), "flute").unwrap())
+    }
+
+    fn steering(slots: &[(&Arc<Vector>, f32)]) -> Steering {
+        let slots =
+            slots.iter().map(|(v, strength)| Slot::new(v, StrengthCurve::constant(*strength))).collect();
+        Steering { slots, ..Steering::default() }
+    }
+
+    /// What the graph does with the inputs of one layer and row.
+    fn graph(inputs: &SiteInputs, at: usize, x: [f32; WIDTH]) -> [f32; WIDTH] {
+        let norm = x.iter().map(|x| x * x).sum::<f32>().sqrt();
+        let scale = 1.0 + inputs.relative[at] * (norm - 1.0);
+        std::array::from_fn(|i| (x[i] + inputs.add[at * WIDTH + i] * scale) * inputs.gain[at])
+    }
+
+    fn assert_near(found: [f32; WIDTH], expected: [f32; WIDTH]) {
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
+    }
+
+    const X: [f32; WIDTH] = [2.0, -1.0, 2.0];
+
+    #[test]
+    fn several_slots_are_the_papers_formula_with_their_sum() {
+        let (one, two) =
+            (vector(&[("residual.1", &[0.0, 3.0, 4.0])]), vector(&[("residual.1", &[5.0, 0.0, 0.0])]));
+        let vectors = [Arc::clone(&one), Arc::clone(&two)];
+        for (scale, s) in [(Scale::Norm, 3.0), (Scale::Literal, 1.0)] {
+            let plan = Steering { scale, rows: Rows::Both, ..steering(&[(&one, 0.5), (&two, -2.0)]) };
+            let intervention = Intervention::new(&plan, &vectors, &architecture(), 2).unwrap();
+            let [residual, attention] = intervention.inputs(&intervention.strengths(10));
+            let expected = [2.0 - 2.0 * s, -1.0 + 0.5 * 0.6 * s, 2.0 + 0.5 * 0.8 * s].map(|y| y / 3.5);
+            assert_near(graph(&residual, 1, X), expected);
+            assert_eq!(graph(&residual, 0, X), X);
+            assert_eq!(graph(&attention, 1, X), X);
+        }
+    }
+
+    #[test]
+    fn only_the_conditional_row_is_steered_by_default() {
+        let vector = vector(&[("residual.0", &[1.0, 0.0, 0.0]), ("residual.1", &[1.0, 0.0, 0.0])]);
+        let plan = steering(&[(&vector, 1.0)]);
+        let intervention = Intervention::new(&plan, &[Arc::clone(&vector)], &architecture(), 2).unwrap();
+        let [residual, _] = intervention.inputs(&intervention.strengths(0));
+        assert_eq!((intervention.rows(), residual.add.len(), residual.gain.len()), (2, 2 * 2 * WIDTH, 2 * 2));
+        assert_near(graph(&residual, 2, X), [2.5, -0.5, 1.0]);
+        assert_eq!(graph(&residual, 3, X), X);
+        assert_eq!(Intervention::new(&plan, &[vector], &architecture(), 1).unwrap().rows(), 1);
+    }
+
+    #[test]
+    fn strength_zero_is_the_same_input_as_no_slot() {
+        let vector = vector(&[("residual.0", &[1.0, 1.0, 0.0])]);
+        let none = Intervention::new(&Steering::default(), &[], &architecture(), 2).unwrap();
+        let zero = Intervention::new(&steering(&[(&vector, 0.0)]), &[vector], &architecture(), 2).unwrap();
+        assert_eq!(zero.inputs(&zero.strengths(7)), none.inputs(&none.strengths(7)));
+    }
+
+    #[test]
+    fn a_step_takes_the_strength_of_the_last_frame_it_completes() {
+        let vector = vector(&[("residual.0", &[1.0, 0.0, 0.0])]);
+        let mut plan = steering(&[(&vector, 0.0)]);
+        plan.slots[0].curve = StrengthCurve::from_frames(vec![0.1, 0.2, 0.3]);
+        let intervention = Intervention::new(&plan, &[Arc::clone(&vector)], &architecture(), 2).unwrap();
+        let strengths = |plan: &Intervention| (0..8).map(|step| plan.strengths(step)[0]).collect::<Vec<_>>();
+        assert_eq!(strengths(&intervention), [0.1, 0.1, 0.1, 0.1, 0.2, 0.3, 0.3, 0.3]);
+        plan.period = 3;
+        let periodic = Intervention::new(&plan, &[vector], &architecture(), 2).unwrap();
+        assert_eq!(strengths(&periodic), [0.1, 0.0, 0.0, 0.1, 0.0, 0.0, 0.3, 0.0]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        let refused = |plan: &Steering, vectors: &[Arc<Vector>]| {
+            Intervention::new(plan, vectors, &architecture(), 2).unwrap_err().to_string()
+        };
+        let wide = vector(&[("residual.0", &[1.0; 4])]);
+        assert!(
+            refused(&steering(&[(&wide, 1.0)]), &[Arc::clone(&wide)]).contains("4 wide and the decoder 3")
+        );
+        let deep = vector(&[("residual.2", &[1.0; WIDTH])]);
+        assert!(refused(&steering(&[(&deep, 1.0)]), &[Arc::clone(&deep)]).contains("layers are 0 to 1"));
+        let fits = vector(&[("residual.1", &[1.0; WIDTH])]);
+        assert!(refused(&steering(&[(&fits, 1.0)]), &[]).contains("missing"));
+        assert!(refused(&steering(&[(&fits, f32::NAN)]), &[Arc::clone(&fits)]).contains("finite"));
+        let other_layer = Steering { layers: Layers::Range(0, 0), ..steering(&[(&fits, 1.0)]) };
+        assert!(refused(&other_layer, &[fits]).contains("no direction for the layers chosen (0)"));
     }
 }

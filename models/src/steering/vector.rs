@@ -239,7 +239,7 @@ fn json<T: DeserializeOwned>(metadata: &BTreeMap<String, String>, key: &str) -> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::HashMap;
 
     use proptest::prelude::*;
@@ -247,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    pub(crate) fn file(tensors: &[(&str, &[f32])], metadata: &[(&str, &str)]) -> Vec<u8> {
+    pub(in crate::steering) fn file(tensors: &[(&str, &[f32])], metadata: &[(&str, &str)]) -> Vec<u8> {
         let data: Vec<(String, Vec<u8>, usize)> = tensors
             .iter()
             .map(|(name, values)| {

@@ -1,2 +1,103 @@
-//! The command line of tiller-models.
-fn main() {}
+//! `tiller`: models as bundles, and music from them, on the command line.
+
+mod bench;
+mod doctor;
+mod generate;
+mod import;
+mod info;
+mod output;
+mod replay;
+mod steering;
+mod vectors;
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tiller_models::bundle::{Bundle, BundleError, Precision, discovery};
+use tiller_models::musicgen::EngineOptions;
+use tiller_models::runtime::{Provider, module_file};
+
+/// Generate music from a prompt with MusicGen, and steer it.
+#[derive(Parser)]
+#[command(name = "tiller", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make a take from a prompt.
+    Generate(Box<generate::Generate>),
+    /// Rebuild the audio of a take from its label.
+    Replay(replay::Replay),
+    /// Import a MusicGen checkpoint as a bundle.
+    Import(import::Import),
+    /// Show what a bundle is.
+    Info(info::Info),
+    /// Check what generating needs on this machine, and say what is wrong.
+    Doctor(doctor::Doctor),
+    /// List or show steering vectors.
+    #[command(subcommand)]
+    Vectors(vectors::Vectors),
+    /// Measure speed and memory.
+    #[command(hide = true)]
+    Bench(bench::Bench),
+}
+
+/// What every subcommand returns; an error is one sentence.
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TILLER_LOG").unwrap_or_else(|_| "warn".into());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
+    let outcome = match Cli::parse().command {
+        Command::Generate(command) => command.run(),
+        Command::Replay(command) => command.run(),
+        Command::Import(command) => command.run(),
+        Command::Info(command) => command.run(),
+        Command::Doctor(command) => command.run(),
+        Command::Vectors(command) => command.run(),
+        Command::Bench(command) => command.run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tiller: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Which bundle, and how it is run.
+#[derive(Args)]
+struct EngineArguments {
+    /// Folder of the bundle; by default the embedded one.
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+    /// Number format of the decoder's weights: f32 or int8; by default what the bundle prefers.
+    #[arg(long)]
+    precision: Option<Precision>,
+    /// What runs the model: cpu, cuda or directml. Fails if it is not there.
+    #[arg(long, default_value_t)]
+    provider: Provider,
+    /// Threads; by default half of the processor's, from 2 to 4.
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl EngineArguments {
+    fn options(&self) -> EngineOptions {
+        EngineOptions { precision: self.precision, provider: self.provider, threads: self.threads }
+    }
+}
+
+fn open_bundle(folder: Option<&Path>) -> Result<Bundle, BundleError> {
+    match folder {
+        Some(folder) => Bundle::open(folder),
+        None => discovery::open_default(module_file().as_deref()),
+    }
+}

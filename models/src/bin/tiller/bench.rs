@@ -1,0 +1,197 @@
+//! `tiller bench`: speed and memory, measured so that a loaded machine disturbs every side of a ratio alike.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde_json::{Value, json};
+use tiller_models::bundle::Bundle;
+use tiller_models::encodec::StreamDecoder;
+use tiller_models::musicgen::{Cancel, Engine, GenerateError, Generation, Recipe, Sampling, frames_of};
+use tiller_models::steering::{Slot, Steering, StrengthCurve, Vector};
+
+use super::{EngineArguments, Outcome, open_bundle};
+
+/// Rounds of the interleaved measurements; the fastest tenth of all steps is averaged.
+const ROUNDS: usize = 12;
+/// Steps of each side in a round.
+const STEPS: usize = 10;
+
+/// Arguments of `tiller bench`.
+#[derive(Args)]
+pub(crate) struct Bench {
+    #[command(flatten)]
+    engine: EngineArguments,
+    /// Length of the take whose speed is measured.
+    #[arg(long, default_value_t = 10.0)]
+    seconds: f64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Bench {
+    pub fn run(&self) -> Outcome {
+        let bundle = open_bundle(self.engine.bundle.as_deref())?;
+        let started = Instant::now();
+        let engine = Engine::load(&bundle, &self.engine.options())?;
+        let (whole, first_audio) = self.take(&engine, started)?;
+        let again = Instant::now();
+        let (warm, first_audio_warm) = self.take(&engine, again)?;
+        let seconds =
+            frames_of(self.seconds, bundle.architecture())? as f64 / bundle.architecture().frame_rate();
+
+        let at = |frame: usize| at_frame(&engine, frame, Steering::default(), &[]);
+        let [early, late] = fastest([at(50)?, at(1_000)?])?;
+
+        let (steering, vectors) = every_layer(&bundle)?;
+        let with = |slots: usize| {
+            let steering = Steering { slots: steering[..slots].to_vec(), ..Steering::default() };
+            at_frame(&engine, 100, steering, &vectors)
+        };
+        let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
+
+        let result = json!({
+            "bundle": bundle.manifest().name,
+            "precision": engine.precision(),
+            "provider": engine.provider(),
+            "runtime": engine.runtime().version().to_string(),
+            "take_seconds": seconds,
+            "real_time_factor": seconds / warm.as_secs_f64(),
+            "real_time_factor_with_loading": seconds / whole.as_secs_f64(),
+            "first_audio_seconds_with_loading": first_audio.as_secs_f64(),
+            "first_audio_seconds": first_audio_warm.as_secs_f64(),
+            "step_milliseconds_at_frame_50": early * 1e3,
+            "step_milliseconds_at_frame_1000": late * 1e3,
+            "step_ratio_1000_to_50": late / early,
+            "steering_ratio_1_slot": one / none,
+            "steering_ratio_4_slots": four / none,
+            "resident_megabytes": resident_megabytes(),
+        });
+        if self.json {
+            println!("{result}");
+        } else if let Value::Object(entries) = &result {
+            entries.iter().for_each(|(name, value)| println!("{name:34} {value}"));
+        }
+        Ok(())
+    }
+
+    /// Generates and decodes a take, and returns how long it took and how long until its first audio.
+    fn take(
+        &self,
+        engine: &Arc<Engine>,
+        started: Instant,
+    ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
+        let frames = frames_of(self.seconds, engine.bundle().architecture())?;
+        let recipe = recipe(engine, frames, Steering::default());
+        let mut generation = Generation::new(engine, recipe, &[], &Cancel::new())?;
+        let mut decoder = StreamDecoder::new(engine);
+        let mut first_audio = None;
+        while let Some(frame) = generation.advance()? {
+            if !decoder.push(frame)?.is_empty() {
+                first_audio.get_or_insert_with(|| started.elapsed());
+            }
+        }
+        decoder.finish()?;
+        let whole = started.elapsed();
+        Ok((whole, first_audio.unwrap_or(whole)))
+    }
+}
+
+fn recipe(engine: &Engine, frames: usize, steering: Steering) -> Recipe {
+    Recipe {
+        bundle: engine.bundle().id().to_owned(),
+        bundle_name: engine.bundle().manifest().name.clone(),
+        precision: engine.precision(),
+        prompt: "a calm flute melody over soft drums".to_owned(),
+        negative: String::new(),
+        seed: 1,
+        sampling: Sampling::default(),
+        guidance: Recipe::DEFAULT_GUIDANCE,
+        frames,
+        steering,
+    }
+}
+
+/// A generation that stands at `frame`, and the frame.
+struct Standing {
+    generation: Generation,
+    frame: usize,
+    steering: Steering,
+    vectors: Vec<Arc<Vector>>,
+}
+
+fn at_frame(
+    engine: &Arc<Engine>,
+    frame: usize,
+    steering: Steering,
+    vectors: &[Arc<Vector>],
+) -> Result<Standing, GenerateError> {
+    let recipe = recipe(engine, frame + STEPS + 10, steering.clone());
+    let mut generation = Generation::new(engine, recipe, vectors, &Cancel::new())?;
+    for _ in 0..frame {
+        generation.advance()?;
+    }
+    Ok(Standing { generation, frame, steering, vectors: vectors.to_vec() })
+}
+
+/// Seconds of a step of each, undisturbed: they take turns, and the fastest tenth counts.
+fn fastest<const N: usize>(mut all: [Standing; N]) -> Result<[f64; N], GenerateError> {
+    let mut times: [Vec<f64>; N] = std::array::from_fn(|_| Vec::new());
+    for _ in 0..ROUNDS {
+        for (standing, times) in all.iter_mut().zip(&mut times) {
+            for _ in 0..STEPS {
+                let started = Instant::now();
+                standing.generation.advance()?;
+                times.push(started.elapsed().as_secs_f64());
+            }
+            standing.generation.rewind(standing.frame, standing.steering.clone(), &standing.vectors)?;
+        }
+    }
+    Ok(times.map(|mut times| {
+        times.sort_by(f64::total_cmp);
+        let count = times.len() / 10;
+        times[..count].iter().sum::<f64>() / count as f64
+    }))
+}
+
+/// Four slots that act in every layer, at both sites, with strengths that change at every frame.
+fn every_layer(bundle: &Bundle) -> Result<(Vec<Slot>, Vec<Arc<Vector>>), Box<dyn std::error::Error>> {
+    let model = bundle.architecture();
+    let frames = 200;
+    let (mut slots, mut vectors) = (Vec::new(), Vec::new());
+    for number in 0..4 {
+        let values: Vec<u8> =
+            (0..model.width).flat_map(|i| ((i * (number + 3)) as f32).sin().to_le_bytes()).collect();
+        let names = ["residual", "attention"]
+            .iter()
+            .flat_map(|site| (0..model.layers).map(move |layer| format!("{site}.{layer}")));
+        let tensors = names
+            .map(|name| Ok((name, TensorView::new(Dtype::F32, vec![model.width], &values)?)))
+            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()?;
+        let metadata = [
+            ("format", "tiller-vector/1".to_owned()),
+            ("concept", format!("bench {number}")),
+            ("sites", r#"["residual","attention"]"#.to_owned()),
+        ];
+        let metadata: HashMap<_, _> =
+            metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let vector = Vector::from_bytes(&safetensors::serialize(tensors, Some(metadata))?, "bench")?;
+        let curve =
+            StrengthCurve::from_frames((0..frames).map(|frame| frame as f32 / frames as f32).collect());
+        slots.push(Slot::new(&vector, curve));
+        vectors.push(Arc::new(vector));
+    }
+    Ok((slots, vectors))
+}
+
+/// Memory of this process that is in use, where the system says.
+fn resident_megabytes() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kilobytes / 1e3)
+}

@@ -1,0 +1,163 @@
+//! `tiller generate`.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use serde_json::json;
+use tiller_models::encodec::StreamDecoder;
+use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, frames_of};
+use tiller_models::steering::{Layers, Rows, Scale, Steering};
+
+use super::output::{Pending, Reporting, Wav};
+use super::steering::{Steer, slots};
+use super::{EngineArguments, Outcome, open_bundle};
+
+/// Arguments of `tiller generate`.
+#[derive(Args)]
+pub(crate) struct Generate {
+    #[command(flatten)]
+    engine: EngineArguments,
+    /// What to play; empty for whatever the model likes.
+    #[arg(long)]
+    prompt: String,
+    /// Length.
+    #[arg(long, allow_negative_numbers = true)]
+    seconds: f64,
+    /// Seed of the random numbers: the same seed gives the same take.
+    #[arg(long)]
+    seed: u64,
+    /// 0 takes the most probable token always.
+    #[arg(long, default_value_t = Sampling::default().temperature, allow_negative_numbers = true)]
+    temperature: f32,
+    /// Draw from this many of the most probable tokens; 0 for all.
+    #[arg(long, value_name = "K", default_value_t = Sampling::default().top_k)]
+    top_k: usize,
+    /// Draw from the most probable tokens that reach this probability; 0 for all.
+    #[arg(long, value_name = "P", default_value_t = Sampling::default().top_p, allow_negative_numbers = true)]
+    top_p: f32,
+    /// How strongly the prompt is followed; 1 switches guidance off and halves the work.
+    #[arg(long, value_name = "G", default_value_t = Recipe::DEFAULT_GUIDANCE, allow_negative_numbers = true)]
+    guidance: f32,
+    /// What guidance leads away from.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    negative: String,
+    /// Steer by a vector file, or by a vector of the bundle by its name.
+    #[arg(long, value_name = "FILE[:STRENGTH]")]
+    steer: Vec<Steer>,
+    /// Length of a steering step: the activation's norm, or literally 1 as in the paper.
+    #[arg(long, value_name = "norm|literal", default_value = "norm", value_parser = scale)]
+    steer_scale: Scale,
+    /// Which rows of guidance are steered.
+    #[arg(long, value_name = "conditional|both", default_value = "conditional", value_parser = rows)]
+    steer_rows: Rows,
+    /// Which layers are steered.
+    #[arg(long, value_name = "recommended|all|L|A-B", default_value = "recommended")]
+    steer_layers: Layers,
+    /// Strengths over time, as CSV: `seconds,<vector name>,...`, joined by lines.
+    #[arg(long, value_name = "FILE.csv")]
+    curve: Option<PathBuf>,
+    /// Where the audio goes: WAV, 32-bit floats, at the model's sample rate.
+    #[arg(long, value_name = "take.wav")]
+    out: PathBuf,
+    /// Where the label goes: all that is needed to make the take again.
+    #[arg(long, value_name = "take.json")]
+    label: Option<PathBuf>,
+    #[command(flatten)]
+    reporting: Reporting,
+}
+
+fn scale(text: &str) -> Result<Scale, String> {
+    match text {
+        "norm" => Ok(Scale::Norm),
+        "literal" => Ok(Scale::Literal),
+        _ => Err("use norm or literal".to_owned()),
+    }
+}
+
+fn rows(text: &str) -> Result<Rows, String> {
+    match text {
+        "conditional" => Ok(Rows::Conditional),
+        "both" => Ok(Rows::Both),
+        _ => Err("use conditional or both".to_owned()),
+    }
+}
+
+impl Generate {
+    pub fn run(&self) -> Outcome {
+        let started = Instant::now();
+        let bundle = open_bundle(self.engine.bundle.as_deref())?;
+        let architecture = bundle.architecture();
+        let frames = frames_of(self.seconds, architecture)?;
+        let (slots, vectors) = slots(&self.steer, self.curve.as_ref(), &bundle, frames)?;
+        if !self.negative.is_empty() && self.guidance <= 1.0 {
+            return Err(
+                "--negative needs --guidance above 1: without guidance nothing leads away from it".into()
+            );
+        }
+        let codec = &architecture.codec;
+        let mut wav = Wav::create(&self.out, codec.sample_rate, codec.channels)?;
+        let label = self.label.as_deref().map(Pending::create).transpose()?;
+
+        let engine = Engine::load(&bundle, &self.engine.options())?;
+        let recipe = Recipe {
+            bundle: bundle.id().to_owned(),
+            bundle_name: bundle.manifest().name.clone(),
+            precision: engine.precision(),
+            prompt: self.prompt.clone(),
+            negative: self.negative.clone(),
+            seed: self.seed,
+            sampling: Sampling { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p },
+            guidance: self.guidance,
+            frames,
+            steering: Steering {
+                scale: self.steer_scale,
+                rows: self.steer_rows,
+                layers: self.steer_layers,
+                period: 1,
+                slots,
+            },
+        };
+        let cancel = Cancel::new();
+        let by_keyboard = cancel.clone();
+        ctrlc::set_handler(move || by_keyboard.cancel())?;
+
+        let mut generation = Generation::new(&engine, recipe, &vectors, &cancel)?;
+        let mut decoder = StreamDecoder::new(&engine);
+        let bar = self.reporting.bar(frames, "generating");
+        let mut first_audio = None;
+        while let Some(frame) = generation.advance()? {
+            let audio = decoder.push(frame)?;
+            if !audio.is_empty() {
+                first_audio.get_or_insert_with(|| started.elapsed());
+                wav.write(&audio)?;
+            }
+            bar.inc(1);
+        }
+        wav.write(&decoder.finish()?)?;
+        bar.finish_and_clear();
+        let first_audio = first_audio.unwrap_or_else(|| started.elapsed());
+        let take = generation.take().ok_or("the take is not whole")?;
+        wav.finish()?;
+        if let Some(label) = label {
+            label.finish_with(&serde_json::to_string(&take)?)?;
+        }
+        let elapsed = started.elapsed().as_secs_f64();
+        self.reporting.result(
+            &json!({
+                "id": take.id,
+                "out": self.out,
+                "label": self.label,
+                "frames": frames,
+                "seconds": take.seconds(),
+                "sample_rate": take.sample_rate,
+                "provider": take.provider,
+                "runtime": take.runtime,
+                "elapsed_seconds": elapsed,
+                "first_audio_seconds": first_audio.as_secs_f64(),
+            }),
+            &format!("{}: {:.1} s of music in {elapsed:.1} s", self.out.display(), take.seconds()),
+        );
+        Ok(())
+    }
+}
