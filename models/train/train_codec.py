@@ -21,6 +21,7 @@ from data import RATE, Music
 from discriminator import Discriminator, codec_losses, own_loss
 from optim import Optimiser, clock_factor
 from shapes import Shape
+from threads import Threads
 
 QUANTISE_FROM = 0.15  # share of the time after which the codebooks come in
 RAMP = 0.06           # share over which the spectral losses come in, after the first
@@ -70,7 +71,7 @@ def main():
     parser.add_argument("--adversary-from", type=float, default=0.45, help="share of the time; 1 for never")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
-    torch.set_num_threads(a.threads)
+    threads = Threads(a.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     music, codec = Music(a.work), Codec(Shape())
@@ -102,6 +103,7 @@ def main():
     begun, saved_at, running = time.time() - spent, spent, []
 
     while True:
+        threads()
         spent = time.time() - begun
         progress = spent / (60 * a.minutes)
         if progress >= 1:

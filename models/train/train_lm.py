@@ -21,6 +21,7 @@ from tokenizers import Tokenizer
 from lm import LanguageModel, delayed
 from optim import Optimiser, clock_factor
 from shapes import PAD_TEXT, Shape
+from threads import Threads
 
 DROPPED = 0.12                            # share of examples without text
 BUCKETS = ((10, 500, 8), (30, 1500, 3))   # seconds, frames, batch
@@ -90,7 +91,7 @@ def main():
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
-    torch.set_num_threads(a.threads)
+    threads = Threads(a.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     data, model = Codes(a.work), LanguageModel(Shape())
@@ -129,6 +130,7 @@ def main():
         save_file(model.published_state(), a.work / "lm.safetensors")
 
     while True:
+        threads()
         spent = time.time() - begun
         progress = spent / (60 * a.minutes)
         if progress >= 1:
