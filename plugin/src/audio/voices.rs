@@ -1,0 +1,95 @@
+//! Takes started by notes, or by Generate where the host has no transport: one-shots.
+
+use crate::timeline::{Entry, Timeline};
+
+/// One-shots that sound at once; a further one takes the place of the oldest.
+const VOICES: usize = 16;
+/// How long a released one-shot takes to fade, seconds.
+const RELEASE: f32 = 0.05;
+
+#[derive(Debug, Clone, Copy)]
+struct Voice {
+    key: u64,
+    /// The note that started it, if one did.
+    note: Option<u16>,
+    position: usize,
+    gain: f32,
+    /// Gain lost with each sample; 0 until released.
+    fading: f32,
+    age: u64,
+}
+
+/// The sounding one-shots.
+#[derive(Debug, Default)]
+pub(super) struct Voices {
+    voices: [Option<Voice>; VOICES],
+    started: u64,
+}
+
+/// A place in a take, to ask whether its audio is there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Due {
+    pub key: u64,
+    pub end: usize,
+}
+
+impl Voices {
+    pub fn start(&mut self, entry: &Entry, note: Option<u16>, velocity: f32) {
+        self.started += 1;
+        let voice = Voice {
+            key: entry.key,
+            note,
+            position: 0,
+            gain: velocity * entry.gain,
+            fading: 0.0,
+            age: self.started,
+        };
+        let oldest = self.voices.iter_mut().min_by_key(|slot| slot.map_or(0, |voice| voice.age));
+        if let Some(slot) = oldest {
+            *slot = Some(voice);
+        }
+    }
+
+    /// Fades what the note started.
+    pub fn release(&mut self, note: u16, sample_rate: f32) {
+        for voice in self.voices.iter_mut().flatten().filter(|voice| voice.note == Some(note)) {
+            if voice.fading == 0.0 {
+                voice.fading = voice.gain / (RELEASE * sample_rate).max(1.0);
+            }
+        }
+    }
+
+    pub fn silence(&mut self) {
+        self.voices = [None; VOICES];
+    }
+
+    /// Audio needed for the next `length` samples.
+    pub fn due(&self, length: usize) -> impl Iterator<Item = Due> {
+        self.voices.iter().flatten().map(move |voice| Due { key: voice.key, end: voice.position + length })
+    }
+
+    /// Mixes and moves on. A one-shot whose audio is not there yet stands still: it has no place in the song to lose.
+    /// Returns the samples that were not there.
+    pub fn mix(&mut self, timeline: &Timeline, left: &mut [f32], right: &mut [f32]) -> usize {
+        let mut missed = 0;
+        for slot in &mut self.voices {
+            let Some(voice) = slot else { continue };
+            let found = timeline.entries.iter().chain(&timeline.newest).find(|entry| entry.key == voice.key);
+            let Some(entry) = found else {
+                *slot = None;
+                continue;
+            };
+            let (gain, fading) = (voice.gain, voice.fading);
+            let missing =
+                entry.audio.mix(voice.position, left, right, |i| (gain - fading * i as f32).max(0.0));
+            let moved = left.len().min(right.len()) - missing;
+            missed += missing;
+            voice.position += moved;
+            voice.gain = (gain - fading * moved as f32).max(0.0);
+            if voice.position >= entry.audio.length() || voice.gain <= 0.0 {
+                *slot = None;
+            }
+        }
+        missed
+    }
+}

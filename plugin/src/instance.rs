@@ -1,0 +1,232 @@
+//! What one instance shares between the host's threads, its window and the renderer.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+
+use crossbeam_queue::ArrayQueue;
+use nice_plug_egui::RepaintNotifier;
+use parking_lot::{Mutex, RwLock};
+use triple_buffer::{Input, Output, triple_buffer};
+
+use crate::params::{SLOTS, TillerParams};
+use crate::renderer::View;
+use crate::state::Store;
+use crate::timeline::{Landing, Lane, Timeline};
+
+/// Generate presses that may wait for the renderer. More in one moment are a stuck button.
+const PRESSES: usize = 64;
+
+/// Everything of an instance that outlives one call of a host.
+pub struct Instance {
+    /// Parameters and project.
+    pub params: Arc<TillerParams>,
+    /// What the steering parameters did over the song.
+    pub lane: Lane,
+    /// Presses of Generate on their way to the renderer.
+    pub presses: Presses,
+    /// Counts everything the renderer gets done for anyone, so that waiting has an end when nothing is.
+    pub progress: AtomicU64,
+    /// Audio that was due and not there.
+    pub misses: Misses,
+    /// Asks the window to paint again.
+    pub repaint: RepaintNotifier,
+    window_open: AtomicBool,
+    retry: AtomicBool,
+    timeline: Mutex<Input<Arc<Timeline>>>,
+    clock: Mutex<Output<Clock>>,
+    view: RwLock<Arc<View>>,
+}
+
+/// The audio thread's ends of what an [`Instance`] shares. There is one pair, for the one audio thread.
+pub struct AudioEnds {
+    /// The newest timeline.
+    pub timeline: Output<Arc<Timeline>>,
+    /// Where the song is.
+    pub clock: Input<Clock>,
+}
+
+/// Where the song is and what the parameters say, as of the last block.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Clock {
+    /// Sample rate, Hz; 0 before activation.
+    pub sample_rate: u32,
+    /// The host's transport.
+    pub host: Landing,
+    /// Whether the host renders offline.
+    pub offline: bool,
+}
+
+/// One press of Generate, with everything it froze.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Press {
+    /// Where the song was.
+    pub host: Landing,
+    /// The slots' strengths.
+    pub strengths: [f32; SLOTS],
+    /// Guidance.
+    pub guidance: f32,
+    /// Temperature.
+    pub temperature: f32,
+    /// Top-k.
+    pub top_k: u32,
+    /// Length in bars.
+    pub bars: u32,
+    /// Length in seconds; 0: bars count.
+    pub seconds: f64,
+    /// Seed.
+    pub seed: u64,
+}
+
+impl Press {
+    /// The parameters as they are, at this moment of the song. Wait-free.
+    #[must_use]
+    pub fn now(params: &TillerParams, host: Landing) -> Self {
+        Self {
+            host,
+            strengths: params.strengths(),
+            guidance: params.guidance.value(),
+            temperature: params.temperature.value(),
+            top_k: params.top_k.value().unsigned_abs(),
+            bars: params.bars.value().unsigned_abs(),
+            // Through the parameter's own step, so that 8 s are 8 s.
+            seconds: (f64::from(params.seconds.value()) * 100.0).round() / 100.0,
+            seed: u64::from(params.seed.value().unsigned_abs()),
+        }
+    }
+}
+
+/// Presses of Generate on their way to the renderer. Wait-free for the audio thread.
+pub struct Presses {
+    queue: ArrayQueue<Press>,
+    made: AtomicU64,
+}
+
+impl Presses {
+    /// Adds a press. Returns how many there have been, this one included; one too many is not counted.
+    pub fn push(&self, press: Press) -> u64 {
+        match self.queue.push(press) {
+            Ok(()) => self.made.fetch_add(1, Ordering::AcqRel) + 1,
+            Err(_) => self.made(),
+        }
+    }
+
+    /// Takes the oldest.
+    pub fn pop(&self) -> Option<Press> {
+        self.queue.pop()
+    }
+
+    /// How many there have been.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Acquire)
+    }
+}
+
+/// Audio that was due and not there. Counted, located and shown; never silent.
+#[derive(Debug, Default)]
+pub struct Misses {
+    samples: AtomicU64,
+    /// Position of the latest, samples of the song.
+    latest: AtomicI64,
+}
+
+impl Misses {
+    /// Adds `samples` at a position of the song. Wait-free.
+    pub fn add(&self, samples: usize, position: i64) {
+        self.latest.store(position, Ordering::Relaxed);
+        self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+    }
+
+    /// Samples missed, and where the latest were.
+    #[must_use]
+    pub fn total(&self) -> (u64, i64) {
+        (self.samples.load(Ordering::Relaxed), self.latest.load(Ordering::Relaxed))
+    }
+
+    /// Begins to count anew.
+    pub fn clear(&self) {
+        self.samples.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Instance {
+    /// A fresh instance and the audio thread's ends of it. Cheap: hosts make instances to look at them.
+    #[must_use]
+    pub fn new() -> (Arc<Self>, AudioEnds) {
+        let (timeline, timeline_out) = triple_buffer(&Arc::new(Timeline::default()));
+        let (clock_in, clock) = triple_buffer(&Clock::default());
+        let instance = Arc::new(Self {
+            params: Arc::new(TillerParams::new(Arc::new(Store::default()))),
+            lane: Lane::default(),
+            presses: Presses { queue: ArrayQueue::new(PRESSES), made: AtomicU64::new(0) },
+            progress: AtomicU64::new(0),
+            misses: Misses::default(),
+            repaint: RepaintNotifier::new(),
+            window_open: AtomicBool::new(false),
+            retry: AtomicBool::new(false),
+            timeline: Mutex::new(timeline),
+            clock: Mutex::new(clock),
+            view: RwLock::default(),
+        });
+        (instance, AudioEnds { timeline: timeline_out, clock: clock_in })
+    }
+
+    /// The project and its store.
+    #[must_use]
+    pub fn store(&self) -> &Arc<Store> {
+        &self.params.project
+    }
+
+    /// Where the song is. Not for the audio thread.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        *self.clock.lock().read()
+    }
+
+    /// Hands a timeline to the audio thread. What the audio thread no longer reads is dropped here.
+    pub fn publish(&self, timeline: Timeline) {
+        self.timeline.lock().write(Arc::new(timeline));
+        self.advanced();
+    }
+
+    /// The window opens or closes. Only an open one needs to know the model before there is work.
+    pub fn set_window_open(&self, open: bool) {
+        self.window_open.store(open, Ordering::Release);
+    }
+
+    /// Whether the window is open.
+    #[must_use]
+    pub fn window_is_open(&self) -> bool {
+        self.window_open.load(Ordering::Acquire)
+    }
+
+    /// Asks the renderer to try again what failed, and to look again for the model.
+    pub fn ask_retry(&self) {
+        self.retry.store(true, Ordering::Release);
+    }
+
+    /// Whether that was asked since the last call.
+    pub fn take_retry(&self) -> bool {
+        self.retry.swap(false, Ordering::AcqRel)
+    }
+
+    /// Notes that something got done.
+    pub fn advanced(&self) {
+        self.progress.fetch_add(1, Ordering::Release);
+    }
+
+    /// What the window shows of the renderer's work.
+    #[must_use]
+    pub fn view(&self) -> Arc<View> {
+        self.view.read().clone()
+    }
+
+    /// Shows something else.
+    pub fn show(&self, view: View) {
+        let view = Arc::new(view);
+        let before = std::mem::replace(&mut *self.view.write(), view.clone());
+        if before != view {
+            self.repaint.request_repaint();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! One take on its way to audio.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::resample::Resampler;
+use super::studio::{Made, Stage, Step, Strengths, Work};
+use crate::audio::RenditionWriter;
+
+/// Work, and where its audio goes.
+pub(super) struct Job {
+    work: Box<dyn Work>,
+    writer: RenditionWriter,
+    resampler: Option<Resampler>,
+    sample_rate: u32,
+}
+
+/// How a job goes on.
+pub(super) enum Outcome {
+    /// There is more to do.
+    Continues(Job),
+    /// The audio is whole; generated takes come with what they became.
+    Finished(Option<Made>),
+    /// It cannot be done.
+    Failed {
+        /// Why, and what to do.
+        message: String,
+        /// Whether it stopped by a panic, after which nothing the work touched is to be trusted.
+        panicked: bool,
+    },
+}
+
+impl Job {
+    /// Work whose audio is written at the host's `sample_rate`.
+    pub fn new(work: Box<dyn Work>, writer: RenditionWriter, sample_rate: u32) -> Self {
+        Self { work, writer, resampler: None, sample_rate }
+    }
+
+    /// What the next step does.
+    pub fn stage(&self) -> Stage {
+        self.work.stage()
+    }
+
+    /// Does one step. A panic inside ends the job, nothing else.
+    pub fn step(mut self, strengths: Option<&Strengths>) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| self.advance(strengths))) {
+            Ok(Ok(None)) => Outcome::Continues(self),
+            Ok(Ok(Some(made))) => {
+                self.writer.finish();
+                Outcome::Finished(made)
+            }
+            Ok(Err(message)) => Outcome::Failed { message, panicked: false },
+            Err(panic) => {
+                let what = panic
+                    .downcast_ref::<String>()
+                    .map(String::as_str)
+                    .or(panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("no message");
+                let message = format!(
+                    "Making this take stopped by a mistake in Tiller ({what}). Try again; if it happens again, please \
+                     report it with this line."
+                );
+                Outcome::Failed { message, panicked: true }
+            }
+        }
+    }
+
+    fn advance(&mut self, strengths: Option<&Strengths>) -> Result<Option<Option<Made>>, String> {
+        let (audio, done) = match self.work.step(strengths)? {
+            Step::More(audio) => (audio, None),
+            Step::Done(audio, made) => (audio, Some(made)),
+        };
+        if let Some(audio) = audio {
+            let resampler = match &mut self.resampler {
+                Some(resampler) => resampler,
+                none => {
+                    none.insert(Resampler::new(audio.sample_rate, self.sample_rate, audio.channels.len())?)
+                }
+            };
+            let converted = resampler.push(audio)?;
+            self.writer.append(&converted);
+        }
+        if done.is_some()
+            && let Some(resampler) = self.resampler.take()
+        {
+            let rest = resampler.finish()?;
+            self.writer.append(&rest);
+        }
+        Ok(done)
+    }
+}

@@ -1,0 +1,23 @@
+//! The background: one thread for all instances of a process turns recipes into audio.
+//!
+//! A project is a wish, the renderer makes it true: it compares every instance's takes with the audio there is, decodes
+//! what has tokens, generates what has none, and drops what is no longer wanted, which is how a take is cancelled. Work
+//! is done in steps of a frame or so; between two steps the thread answers presses of Generate, notices dropped
+//! instances and picks the take that sounds soonest.
+//!
+//! The framework's task executor is not used: it stops for all instances when one is dropped with work queued.
+
+mod desk;
+mod engine;
+mod job;
+mod recipe;
+mod resample;
+mod studio;
+mod thread;
+mod vectors;
+mod view;
+
+pub use engine::Models;
+pub use studio::{Audio, Made, ModelCard, Stage, Step, Studio, VectorChoice, Work};
+pub use thread::{Renderer, Waker};
+pub use view::{Status, TakeView, View};

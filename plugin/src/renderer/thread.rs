@@ -1,0 +1,169 @@
+//! The thread, and who may use it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+use super::Models;
+use super::desk::Desk;
+use super::studio::Studio;
+use crate::instance::Instance;
+
+/// How long models stay loaded after the last work, so that a pause in a session does not cost a reload.
+const REST: Duration = Duration::from_secs(300);
+
+/// Makes the studio, on the renderer's thread.
+type Factory = dyn Fn() -> Box<dyn Studio> + Send + Sync;
+
+/// The background thread of everyone who holds this. It starts with the first instance that needs it, and whoever
+/// lets go of it last waits for its end: a host may unload the plugin's code right after.
+pub struct Renderer {
+    core: Arc<Core>,
+    factory: Arc<Factory>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Core {
+    instances: Mutex<Vec<Weak<Instance>>>,
+    stop: AtomicBool,
+    thread: OnceLock<Thread>,
+}
+
+/// Rouses the renderer, from any thread.
+#[derive(Clone)]
+pub struct Waker(Arc<Core>);
+
+impl Waker {
+    /// The renderer looks for work. At most one system call, and only if it sleeps; it waits for nothing.
+    pub fn wake(&self) {
+        if let Some(thread) = self.0.thread.get() {
+            thread.unpark();
+        }
+    }
+}
+
+impl Renderer {
+    /// The renderer of this process. Starts nothing.
+    #[must_use]
+    pub fn shared() -> Arc<Self> {
+        static SHARED: Mutex<Weak<Renderer>> = Mutex::new(Weak::new());
+        let mut shared = SHARED.lock();
+        shared.upgrade().unwrap_or_else(|| {
+            let renderer = Self::with(|| Box::new(Models::default()));
+            *shared = Arc::downgrade(&renderer);
+            renderer
+        })
+    }
+
+    /// A renderer of one's own.
+    #[must_use]
+    pub fn with(studio: impl Fn() -> Box<dyn Studio> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self {
+            core: Arc::new(Core {
+                instances: Mutex::default(),
+                stop: AtomicBool::new(false),
+                thread: OnceLock::new(),
+            }),
+            factory: Arc::new(studio),
+            thread: Mutex::default(),
+        })
+    }
+
+    /// Rouses this renderer.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(self.core.clone())
+    }
+
+    /// Serves `instance` until it is dropped or detached. Again and again is fine.
+    pub fn attach(&self, instance: &Arc<Instance>) {
+        {
+            let mut instances = self.core.instances.lock();
+            if !instances.iter().any(|known| known.as_ptr() == Arc::as_ptr(instance)) {
+                instances.push(Arc::downgrade(instance));
+            }
+        }
+        self.start();
+        self.waker().wake();
+    }
+
+    /// Stops serving `instance`: its work is dropped before its next step.
+    pub fn detach(&self, instance: &Arc<Instance>) {
+        self.core.instances.lock().retain(|known| known.as_ptr() != Arc::as_ptr(instance));
+        self.waker().wake();
+    }
+
+    fn start(&self) {
+        let mut thread = self.thread.lock();
+        if thread.is_some() {
+            return;
+        }
+        let (core, factory) = (self.core.clone(), self.factory.clone());
+        match thread::Builder::new().name("tiller-renderer".into()).spawn(move || run(&core, &*factory)) {
+            Ok(handle) => {
+                // Set once: the thread lives as long as this renderer.
+                let _ = self.core.thread.set(handle.thread().clone());
+                *thread = Some(handle);
+            }
+            Err(error) => tracing::error!("the renderer's thread does not start: {error}"),
+        }
+    }
+}
+
+impl Drop for Renderer {
+    fn drop(&mut self) {
+        self.core.stop.store(true, Ordering::Release);
+        self.waker().wake();
+        if let Some(thread) = self.thread.get_mut().take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the renderer's thread panicked");
+        }
+    }
+}
+
+fn run(core: &Core, factory: &Factory) {
+    let mut studio = factory();
+    let mut desks: Vec<Desk> = Vec::new();
+    let mut loaded = false;
+    while !core.stop.load(Ordering::Acquire) {
+        seat(core, &mut desks);
+        for desk in &mut desks {
+            desk.attend(&mut *studio);
+        }
+        let most_urgent = desks
+            .iter_mut()
+            .filter_map(|desk| desk.most_urgent().map(|urgency| (urgency, desk)))
+            .min_by(|(a, _), (b, _)| a.order(b));
+        match most_urgent {
+            Some((urgency, desk)) => {
+                loaded = true;
+                desk.work(urgency.index(), &mut *studio);
+            }
+            None if loaded => {
+                let asleep = std::time::Instant::now();
+                thread::park_timeout(REST);
+                if asleep.elapsed() >= REST {
+                    studio.rest();
+                    loaded = false;
+                }
+            }
+            None => thread::park(),
+        }
+    }
+}
+
+/// A desk for every instance, none for those that are gone.
+fn seat(core: &Core, desks: &mut Vec<Desk>) {
+    let instances = core.instances.lock().clone();
+    desks
+        .retain(|desk| instances.iter().any(|instance| desk.serves(instance) && instance.strong_count() > 0));
+    for instance in &instances {
+        if !desks.iter().any(|desk| desk.serves(instance)) {
+            desks.push(Desk::for_instance(instance.clone()));
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The one place a project lives in memory, and how hosts save and restore it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use nice_plug::prelude::{ParamPtr, Params};
+use parking_lot::{Mutex, RwLock};
+
+use super::{Project, SCHEMA};
+use crate::params::Momentary;
+
+/// Name of the project's field in the plugin's state.
+pub const FIELD: &str = "project";
+
+/// A project that could not be read. Its text is kept as it came, and saved again until something is changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong and what to do, for people.
+    pub message: String,
+    verbatim: String,
+}
+
+type Listener = Box<dyn Fn() + Send + Sync>;
+
+/// The project, readable and replaceable from any thread but the audio thread.
+///
+/// Hosts save and restore on any thread, some on the process thread while it renders offline; so nothing here is ever
+/// held while something is waited for. Readers get the project as it is at that moment.
+#[derive(Default)]
+pub struct Store {
+    project: RwLock<Arc<Project>>,
+    problem: RwLock<Option<Problem>>,
+    version: AtomicU64,
+    /// The Generate parameter's presses. Here, because restoring a state moves the parameter and presses nothing.
+    pub(crate) generate: Momentary,
+    listener: Mutex<Option<Listener>>,
+}
+
+impl Store {
+    /// The project now.
+    #[must_use]
+    pub fn project(&self) -> Arc<Project> {
+        self.project.read().clone()
+    }
+
+    /// Counts changes.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// What was wrong with the project that was restored last.
+    #[must_use]
+    pub fn problem(&self) -> Option<Problem> {
+        self.problem.read().clone()
+    }
+
+    /// Changes the project. A project that could not be read is given up for the new one.
+    pub fn edit<R>(&self, change: impl FnOnce(&mut Project) -> R) -> R {
+        let result = {
+            let mut project = self.project.write();
+            let result = change(Arc::make_mut(&mut project));
+            *self.problem.write() = None;
+            self.version.fetch_add(1, Ordering::Release);
+            result
+        };
+        self.tell();
+        result
+    }
+
+    /// Called after every change, on the thread that made it. For the renderer.
+    pub fn on_change(&self, listener: impl Fn() + Send + Sync + 'static) {
+        *self.listener.lock() = Some(Box::new(listener));
+    }
+
+    fn restore(&self, text: &str) {
+        match read(text) {
+            Ok(project) => {
+                let mut current = self.project.write();
+                *self.problem.write() = None;
+                if **current == project {
+                    return;
+                }
+                *current = Arc::new(project);
+                self.version.fetch_add(1, Ordering::Release);
+            }
+            Err(message) => {
+                let mut current = self.project.write();
+                *self.problem.write() = Some(Problem { message, verbatim: text.to_owned() });
+                *current = Arc::default();
+                self.version.fetch_add(1, Ordering::Release);
+            }
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        if let Some(listener) = &*self.listener.lock() {
+            listener();
+        }
+    }
+}
+
+fn read(text: &str) -> Result<Project, String> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        schema: u32,
+    }
+    let unreadable = |error: serde_json::Error| {
+        format!(
+            "The project's state is damaged ({error}). It is kept as it is and saved again unchanged, until you edit \
+             something here. Open a backup of the project to get it back."
+        )
+    };
+    let Versioned { schema } = serde_json::from_str(text).map_err(unreadable)?;
+    if schema > SCHEMA {
+        return Err(format!(
+            "This project was saved by a newer Tiller (schema {schema}; this one reads up to {SCHEMA}). Install the \
+             newer version to open it. Until you edit something here, it is kept and saved again unchanged."
+        ));
+    }
+    let project: Project = serde_json::from_str(text).map_err(unreadable)?;
+    project.check().map_err(|what| {
+        format!(
+            "The project's state has a value out of range ({what}). It is kept until you edit something here."
+        )
+    })?;
+    Ok(project)
+}
+
+// SAFETY: there are no parameters in the map, so no pointer can outlive this.
+unsafe impl Params for Store {
+    fn param_map(&self) -> Vec<(String, ParamPtr, String)> {
+        Vec::new()
+    }
+
+    fn serialize_fields(&self) -> BTreeMap<String, String> {
+        let text = match &*self.problem.read() {
+            Some(problem) => problem.verbatim.clone(),
+            None => match serde_json::to_string(&*self.project()) {
+                Ok(text) => text,
+                Err(error) => {
+                    tracing::error!("the project could not be written: {error}");
+                    return BTreeMap::new();
+                }
+            },
+        };
+        BTreeMap::from([(FIELD.to_owned(), text)])
+    }
+
+    fn deserialize_fields(&self, fields: &BTreeMap<String, String>) {
+        // Parameters were set before this: one that went on by it was not pressed by anyone.
+        self.generate.pressed();
+        if let Some(text) = fields.get(FIELD) {
+            self.restore(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    fn fields(text: &str) -> BTreeMap<String, String> {
+        BTreeMap::from([(FIELD.to_owned(), text.to_owned())])
+    }
+
+    #[test]
+    fn restoring_an_equal_state_wakes_nobody() {
+        let store = Store::default();
+        store.edit(|project| project.prompt = "bells".into());
+        let saved = store.serialize_fields();
+        let told = Arc::new(AtomicUsize::new(0));
+        let counter = told.clone();
+        store.on_change(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+        });
+        let version = store.version();
+        store.deserialize_fields(&saved);
+        assert_eq!((store.version(), told.load(Ordering::Relaxed)), (version, 0));
+    }
+
+    #[test]
+    fn a_newer_schema_is_explained_and_saved_again_unchanged() {
+        let newer = r#"{"schema":7,"prompt":"x","wonders":[1,2,3]}"#;
+        let store = Store::default();
+        store.deserialize_fields(&fields(newer));
+        assert!(store.problem().unwrap().message.contains("schema 7"));
+        assert_eq!(store.serialize_fields()[FIELD], newer);
+        store.edit(|project| project.prompt = "new".into());
+        assert!(store.problem().is_none());
+        assert!(store.serialize_fields()[FIELD].contains("\"schema\":1"));
+    }
+
+    #[test]
+    fn a_state_cut_short_is_explained_and_kept() {
+        let store = Store::default();
+        store.edit(|project| project.prompt = "bells".into());
+        let whole = store.serialize_fields()[FIELD].clone();
+        for end in 0..whole.len() {
+            store.deserialize_fields(&fields(&whole[..end]));
+            assert!(store.problem().unwrap().message.contains("damaged"), "cut at {end}");
+            assert_eq!(store.serialize_fields()[FIELD], whole[..end]);
+        }
+        store.deserialize_fields(&fields(&whole));
+        assert!(store.problem().is_none());
+        assert_eq!(store.project().prompt, "bells");
+    }
+
+    #[test]
+    fn a_state_without_a_project_leaves_it_alone() {
+        let store = Store::default();
+        store.edit(|project| project.prompt = "bells".into());
+        store.deserialize_fields(&BTreeMap::new());
+        assert_eq!(store.project().prompt, "bells");
+    }
+}

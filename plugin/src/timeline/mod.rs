@@ -1,0 +1,57 @@
+//! Takes placed on the song: which sample of which take sounds at which sample of the song.
+//!
+//! Everything here is a function of the host's position. Nothing remembers what was played before, so any order of
+//! blocks of any size, repeated or skipped, sounds the same.
+
+mod grid;
+mod lane;
+mod song;
+
+pub use grid::{Landing, land};
+pub use lane::{Lane, Recorder};
+pub use song::{Song, Span};
+
+use std::sync::Arc;
+
+use crate::audio::Rendition;
+use crate::state::Place;
+
+/// What the audio thread reads: the finished and growing audio of every take, at one sample rate.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// Takes in the project's order, muted ones left out.
+    pub entries: Vec<Entry>,
+    /// The newest take, for notes; it may be a muted one, which a note still plays.
+    pub newest: Option<Entry>,
+    /// Sample rate of the audio, Hz; 0 before the host named one.
+    pub sample_rate: u32,
+    /// How many Generate triggers of the audio thread this timeline answers.
+    pub answered: u64,
+    /// Which version of the project this timeline shows.
+    pub version: u64,
+    /// Whether a take fades when the note that started it ends.
+    pub release_on_note_off: bool,
+    /// How long an offline render waits without any progress, seconds.
+    pub patience: f64,
+}
+
+/// One take on the timeline.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Names the audio as long as it exists; equal for takes that share it.
+    pub key: u64,
+    /// Where it starts.
+    pub place: Place,
+    /// Linear gain.
+    pub gain: f32,
+    /// Its audio.
+    pub audio: Arc<Rendition>,
+}
+
+impl Entry {
+    /// The part of this take that sounds in the `length` samples of the song from `position`.
+    #[must_use]
+    pub fn span(&self, song: &Song, position: i64, length: usize) -> Option<Span> {
+        Span::between(song.start_of(&self.place), self.audio.length(), position, length)
+    }
+}
