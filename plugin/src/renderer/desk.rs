@@ -39,7 +39,7 @@ struct Piece {
 
 enum Pending {
     Begin(RenditionWriter),
-    Continue(Job),
+    Continue(Box<Job>),
     Nothing,
 }
 
@@ -164,7 +164,7 @@ impl Desk {
                     Some(codes) => studio.decode(&piece.recipe, codes.clone(), &project.settings),
                     None => studio.generate(&piece.recipe, &project.settings),
                 };
-                Job::new(work, writer, self.in_line_with.map_or(0, |(_, rate)| rate))
+                Box::new(Job::new(work, writer, self.in_line_with.map_or(0, |(_, rate)| rate)))
             }
             Pending::Nothing => return,
         };
@@ -180,7 +180,7 @@ impl Desk {
         match outcome {
             Outcome::Continues(job) => piece.work = Pending::Continue(job),
             Outcome::Finished(None) => piece.status = Status::Ready,
-            Outcome::Finished(Some(made)) => piece.complete(&instance, made),
+            Outcome::Finished(Some(made)) => piece.complete(&instance, *made),
             Outcome::Failed { message, panicked } => {
                 tracing::warn!("{message}");
                 piece.status = Status::Failed(message);

@@ -202,7 +202,7 @@ impl Frames {
         }
         let decoder = std::mem::replace(&mut self.decoder, StreamDecoder::new(&self.engine));
         let rest = audio(decoder.finish().map_err(sentence)?);
-        Ok(Step::Done(rest, Some(self.made(recipe))))
+        Ok(Step::Done(rest, Some(Box::new(self.made(recipe)))))
     }
 
     /// Takes over strengths that changed for frames that are not made yet, because the transport is ahead.

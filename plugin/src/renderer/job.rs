@@ -17,9 +17,9 @@ pub(super) struct Job {
 /// How a job goes on.
 pub(super) enum Outcome {
     /// There is more to do.
-    Continues(Job),
+    Continues(Box<Job>),
     /// The audio is whole; generated takes come with what they became.
-    Finished(Option<Made>),
+    Finished(Option<Box<Made>>),
     /// It cannot be done.
     Failed {
         /// Why, and what to do.
@@ -41,7 +41,7 @@ impl Job {
     }
 
     /// Does one step. A panic inside ends the job, nothing else.
-    pub fn step(mut self, strengths: Option<&Strengths>) -> Outcome {
+    pub fn step(mut self: Box<Self>, strengths: Option<&Strengths>) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| self.advance(strengths))) {
             Ok(Ok(None)) => Outcome::Continues(self),
             Ok(Ok(Some(made))) => {
@@ -64,7 +64,7 @@ impl Job {
         }
     }
 
-    fn advance(&mut self, strengths: Option<&Strengths>) -> Result<Option<Option<Made>>, String> {
+    fn advance(&mut self, strengths: Option<&Strengths>) -> Result<Option<Option<Box<Made>>>, String> {
         let (audio, done) = match self.work.step(strengths)? {
             Step::More(audio) => (audio, None),
             Step::Done(audio, made) => (audio, Some(made)),

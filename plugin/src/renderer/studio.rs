@@ -49,7 +49,7 @@ pub enum Step {
     /// Some audio, or none yet.
     More(Option<Audio>),
     /// The last audio, and for a generated take what became of it.
-    Done(Option<Audio>, Option<Made>),
+    Done(Option<Audio>, Option<Box<Made>>),
 }
 
 /// Some of a take's audio, in order.

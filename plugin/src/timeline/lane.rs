@@ -12,6 +12,8 @@ use crate::params::SLOTS;
 const CELLS_PER_SECOND: u32 = 100;
 /// Cells: the first hour of a song. Memory is committed by the system only where a song has been.
 const CELLS: usize = 3_600 * CELLS_PER_SECOND as usize;
+/// The cell after the last.
+const END: i64 = 3_600 * CELLS_PER_SECOND as i64;
 /// Strengths are kept to a thousandth, which is a tenth of the smallest step anyone hears.
 const STEPS_PER_UNIT: f32 = 1_000.0;
 
@@ -45,7 +47,7 @@ impl Lane {
         }
         let word = self.cells[cell as usize * SLOTS + slot].load(Ordering::Relaxed);
         (word >> 16 == self.epochs[slot].load(Ordering::Relaxed))
-            .then(|| f32::from(word as u16 as i16) / STEPS_PER_UNIT)
+            .then(|| f32::from((word as u16).cast_signed()) / STEPS_PER_UNIT)
     }
 
     /// Forgets what was recorded for `slot`. Wait-free.
@@ -58,7 +60,7 @@ impl Lane {
     fn write(&self, cell: usize, strengths: [f32; SLOTS]) {
         for (slot, strength) in strengths.into_iter().enumerate() {
             let steps = (strength * STEPS_PER_UNIT).round() as i16;
-            let word = self.epochs[slot].load(Ordering::Relaxed) << 16 | u32::from(steps as u16);
+            let word = self.epochs[slot].load(Ordering::Relaxed) << 16 | u32::from(steps.cast_unsigned());
             self.cells[cell * SLOTS + slot].store(word, Ordering::Relaxed);
         }
     }
@@ -91,7 +93,7 @@ impl Recorder {
         while at < end {
             // i128: positions come from hosts and may be anything.
             let cell = (i128::from(at) * i128::from(per_second) / i128::from(rate)) as i64;
-            if cell >= CELLS as i64 {
+            if !(0..END).contains(&cell) {
                 return;
             }
             let cell_end = ((cell + 1) * rate + per_second - 1) / per_second;
