@@ -28,13 +28,14 @@ pub fn write(
 ) -> Result<(), ImportError> {
     let mut graph = GraphBuilder::create(folder, name, signature)?;
     let decoder = Decoder { checkpoint, config, precision };
-    let residual = Steering::new(&mut graph, "residual");
-    let attention = Steering::new(&mut graph, "attention");
+    let (layers, width) = (config.num_hidden_layers, config.hidden_size);
+    let residual = Steering::new(&mut graph, "residual", layers, width);
+    let attention = Steering::new(&mut graph, "attention", layers, width);
     let last = graph.ints(&[-1]);
     let mut x = decoder.embed(&mut graph)?;
     let mut residual_out = Vec::new();
     let mut attention_out = Vec::new();
-    for layer in 0..config.num_hidden_layers {
+    for layer in 0..layers {
         let mixed = decoder.self_attention(&mut graph, &x, layer)?;
         attention_out.push(graph.op("Gather", &[&mixed, &last]).int("axis", 1).one());
         let mixed = attention.apply(&mut graph, &mixed, layer);

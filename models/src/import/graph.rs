@@ -225,6 +225,13 @@ impl Op<'_> {
         self.graph.node.push(self.node);
         names.map(Value)
     }
+
+    /// Ends the node with as many outputs as there are names.
+    pub fn list(mut self, names: Vec<String>) -> Vec<Value> {
+        self.node.output.clone_from(&names);
+        self.graph.node.push(self.node);
+        names.into_iter().map(Value).collect()
+    }
 }
 
 fn named(name: &str, kind: i32) -> Attribute {
