@@ -1,5 +1,6 @@
 //! Reading a shared library's version before anything is built on it.
 
+use std::error::Error;
 use std::ffi::CStr;
 use std::fmt;
 use std::path::Path;
@@ -46,7 +47,7 @@ pub(super) enum NoLibrary {
 pub(super) fn version(path: &Path) -> Result<Version, NoLibrary> {
     // SAFETY: loading runs the library's initialisers. The path is one that the user or the installation chose for
     // exactly this purpose, and ONNX Runtime's initialisers have no preconditions.
-    let library = unsafe { Library::new(path) }.map_err(|error| NoLibrary::Unloadable(error.to_string()))?;
+    let library = unsafe { Library::new(path) }.map_err(|error| NoLibrary::Unloadable(words(&error)))?;
     // SAFETY: in ONNX Runtime's C API, stable since 1.0, a symbol of this name has this signature.
     let base: Symbol<'_, unsafe extern "C" fn() -> *const ort::sys::OrtApiBase> =
         unsafe { library.get(b"OrtGetApiBase\0") }.map_err(|_| NoLibrary::Foreign)?;
@@ -55,6 +56,11 @@ pub(super) fn version(path: &Path) -> Result<Version, NoLibrary> {
     // SAFETY: the function takes nothing and returns a static, NUL-terminated string.
     let text = unsafe { CStr::from_ptr((base.GetVersionString)()) };
     Ok(Version::parse(&text.to_string_lossy()))
+}
+
+/// The loader's own words, which stand in the error's source.
+fn words(error: &libloading::Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 #[cfg(test)]

@@ -1,0 +1,156 @@
+//! The command `tiller`, run as people run it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+use common::Checkpoint::Small;
+
+fn tiller(arguments: &[&str]) -> Output {
+    let bundle = Small.bundle().root();
+    Command::new(env!("CARGO_BIN_EXE_tiller")).args(arguments).env("TILLER_BUNDLE", bundle).output().unwrap()
+}
+
+fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let output = tiller(arguments);
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn samples(path: &Path) -> Vec<f32> {
+    hound::WavReader::open(path).unwrap().samples::<f32>().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_take_is_generated_with_its_label_and_replayed_bit_by_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(path("curve.csv"), "seconds,residual\n0,0\n0.5,1\n").unwrap();
+    let (wav, label, again) = (path("a.wav"), path("a.json"), path("b.wav"));
+    let output = tiller(&[
+        "generate",
+        "--prompt",
+        "a bright marimba",
+        "--seconds",
+        "1",
+        "--seed",
+        "5",
+        "--temperature",
+        "0.9",
+        "--top-k",
+        "50",
+        "--top-p",
+        "0.9",
+        "--guidance",
+        "2",
+        "--negative",
+        "drums",
+        "--precision",
+        "f32",
+        "--provider",
+        "cpu",
+        "--threads",
+        "1",
+        "--steer",
+        "residual",
+        "--steer",
+        "attention:-0.5",
+        "--steer-scale",
+        "literal",
+        "--steer-rows",
+        "both",
+        "--steer-layers",
+        "all",
+        "--curve",
+        &path("curve.csv"),
+        "--out",
+        &wav,
+        "--label",
+        &label,
+        "--json",
+    ]);
+    let result: Value = serde_json::from_str(&succeeded(&output)).unwrap();
+    let written: Value = serde_json::from_str(&std::fs::read_to_string(&label).unwrap()).unwrap();
+    assert_eq!(result["id"], written["id"]);
+    assert_eq!(written["recipe"]["steering"]["slots"][0]["curve"][1], 0.04);
+    assert_eq!(written["codes"].as_array().unwrap().len(), Small.bundle().architecture().codebooks);
+    for key in ["frame_rate", "sample_rate", "recipe", "provider", "runtime"] {
+        assert!(!written[key].is_null(), "{key}");
+    }
+    succeeded(&tiller(&["replay", &label, "--out", &again, "--quiet"]));
+    let (first, second) = (samples(Path::new(&wav)), samples(Path::new(&again)));
+    assert_eq!(first.len(), written["sample_rate"].as_u64().unwrap() as usize);
+    assert!(
+        first.iter().zip(&second).all(|(a, b)| a.to_bits() == b.to_bits()) && first.len() == second.len()
+    );
+}
+
+#[test]
+fn what_cannot_be_done_is_said_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("a.wav");
+    let out = out.to_str().unwrap();
+    let generate = |more: &[&str]| {
+        let mut arguments = vec!["generate", "--prompt", "x", "--seed", "1"];
+        arguments.extend_from_slice(more);
+        refused(&arguments)
+    };
+    assert!(generate(&["--seconds", "1", "--out", "/nowhere/a.wav"]).contains("cannot write /nowhere/a.wav"));
+    assert!(
+        generate(&["--seconds", "1", "--out", folder.path().to_str().unwrap()]).contains("it is a folder")
+    );
+    assert!(generate(&["--seconds", "0", "--out", out]).contains("the length is 0 s"));
+    assert!(generate(&["--seconds", "-1", "--out", out]).contains("the length is -1 s"));
+    assert!(generate(&["--seconds", "1e30", "--out", out]).contains("at most 3600 s"));
+    assert!(generate(&["--seconds", "nan", "--out", out]).contains("the length is NaN s"));
+    assert!(
+        generate(&["--seconds", "1", "--out", out, "--steer", "nobody"])
+            .contains("which has attention, residual")
+    );
+    assert!(generate(&["--seconds", "1", "--out", out, "--temperature", "-1"]).contains("temperature"));
+    assert!(generate(&["--seconds", "1", "--out", out, "--bundle", "/nowhere"]).contains("is no bundle"));
+    assert!(generate(&["--seconds", "1", "--out", out, "--curve", "/nowhere.csv"]).contains("/nowhere.csv"));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_missing_or_foreign_runtime_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = folder.path().join("libonnxruntime.so");
+    std::fs::write(&foreign, "not a library").unwrap();
+    for (library, said) in
+        [("/nowhere/libonnxruntime.so", "does not exist"), (foreign.to_str().unwrap(), "does not load")]
+    {
+        let output = Command::new(env!("CARGO_BIN_EXE_tiller"))
+            .args(["doctor", "--bundle", Small.bundle().root().to_str().unwrap()])
+            .env("TILLER_ONNXRUNTIME", library)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains("TILLER_ONNXRUNTIME") && error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn bundles_vectors_and_the_machine_are_described() {
+    let root = Small.bundle().root().to_str().unwrap();
+    assert!(succeeded(&tiller(&["info", root])).contains("5 layers, 128 wide"));
+    let info: Value = serde_json::from_str(&succeeded(&tiller(&["info", root, "--json"]))).unwrap();
+    assert_eq!(info["id"], Small.bundle().id());
+    let doctor: Value = serde_json::from_str(&succeeded(&tiller(&["doctor", "--json"]))).unwrap();
+    assert_eq!(doctor["providers"]["cpu"]["error"], Value::Null);
+    let listed: Value = serde_json::from_str(&succeeded(&tiller(&["vectors", "list", "--json"]))).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(succeeded(&tiller(&["vectors", "show", "residual"])).contains("width       128"));
+}
