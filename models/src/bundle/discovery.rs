@@ -38,17 +38,21 @@ pub fn data_folder() -> Option<PathBuf> {
 /// `bundles/default`; and, for development, `models/default` of the repository above `module`.
 #[must_use]
 pub fn candidates(module: Option<&Path>) -> Vec<PathBuf> {
+    // dladdr may give a relative path.
+    let module = module.map(|module| module.canonicalize().unwrap_or_else(|_| module.to_owned()));
+    places(folder_from(BUNDLE_VARIABLE), data_folder(), module)
+}
+
+fn places(named: Option<PathBuf>, data: Option<PathBuf>, module: Option<PathBuf>) -> Vec<PathBuf> {
     // Whoever names a bundle means that one: an error about it helps more than another bundle in its place.
-    if let Some(folder) = folder_from(BUNDLE_VARIABLE) {
+    if let Some(folder) = named {
         return vec![folder];
     }
     let mut places = Vec::new();
-    // dladdr may give a relative path.
-    let module = module.map(|module| module.canonicalize().unwrap_or_else(|_| module.to_owned()));
     let above = || module.iter().flat_map(|module| module.ancestors().skip(1));
     let contents = above().filter(|folder| folder.file_name().is_some_and(|name| name == "Contents"));
     places.extend(contents.map(|contents| contents.join("Resources/bundle")));
-    places.extend(data_folder().map(|data| data.join("bundles/default")));
+    places.extend(data.map(|data| data.join("bundles/default")));
     places.extend(
         above()
             .filter(|folder| folder.join("Cargo.toml").is_file())
@@ -82,4 +86,32 @@ pub fn open_default_of_executable() -> Result<Bundle, BundleError> {
 
 fn folder_from(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_bundle_is_the_only_place() {
+        let places =
+            places(Some("/mine".into()), Some("/data".into()), Some("/a/Contents/x/tiller.so".into()));
+        assert_eq!(places, [Path::new("/mine")]);
+    }
+
+    #[test]
+    fn a_package_comes_before_the_data_folder() {
+        let module = "/vst3/Tiller.vst3/Contents/x86_64-linux/Tiller.so";
+        let places = places(None, Some("/data".into()), Some(module.into()));
+        let expected = ["/vst3/Tiller.vst3/Contents/Resources/bundle", "/data/bundles/default"];
+        assert_eq!(places, expected.map(Path::new));
+    }
+
+    #[test]
+    fn a_development_build_finds_the_bundle_of_its_repository() {
+        let repository = tempfile::tempdir().unwrap();
+        std::fs::write(repository.path().join("Cargo.toml"), "").unwrap();
+        let module = repository.path().join("target/debug/tiller");
+        assert_eq!(places(None, None, Some(module)), [repository.path().join("models/default")]);
+    }
 }

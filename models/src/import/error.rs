@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::bundle::BundleError;
+use crate::runtime::RuntimeError;
 
 /// Why a checkpoint could not be imported. Every message names the file, tensor or setting, and the cure if there is one.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +109,9 @@ pub enum ImportError {
     /// Something is already where the bundle is to go.
     #[error("{0} exists and is no bundle: choose another destination or remove it")]
     Destination(PathBuf),
+    /// ONNX Runtime, which the imported model is tried on, is missing or does not start.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
     /// The model ran and gave what no model should.
     #[error("the imported model does not work: {0}")]
     Verification(String),

@@ -28,6 +28,7 @@ use self::destination::Destination;
 pub use self::error::ImportError;
 use crate::bundle::manifest::{Graphs, Manifest, Norms, SCHEMA, Source};
 use crate::bundle::{Bundle, Precision, TOKENIZER_FILE, VECTORS_FOLDER, contract, writer};
+use crate::runtime::Runtime;
 
 /// Files that explain a checkpoint and its licences; carried along if present.
 const DOCUMENTS: [&str; 2] = ["MODEL_CARD.md", "LICENSES.md"];
@@ -99,6 +100,8 @@ pub fn import(
         return Err(ImportError::Unsupported("no precision was asked for: name f32, int8 or both".into()));
     };
     progress(Stage::Reading);
+    // Needed last: to fail for it then would waste minutes.
+    Runtime::get()?;
     let (config, architecture) = config::read(source)?;
     let checkpoint = Checkpoint::open(source)?;
     let tokenizer = source.join(TOKENIZER_FILE);

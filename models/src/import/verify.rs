@@ -109,6 +109,9 @@ fn threads() -> Option<NonZeroUsize> {
 
 impl From<GenerateError> for ImportError {
     fn from(error: GenerateError) -> Self {
-        Self::Verification(error.to_string())
+        match error {
+            GenerateError::Runtime(error) => Self::Runtime(error),
+            other => Self::Verification(other.to_string()),
+        }
     }
 }
