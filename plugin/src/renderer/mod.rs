@@ -18,6 +18,6 @@ mod vectors;
 mod view;
 
 pub use engine::Models;
-pub use studio::{Audio, Made, ModelCard, Stage, Step, Studio, VectorChoice, Work};
+pub use studio::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work};
 pub use thread::{Renderer, Waker};
 pub use view::{Status, TakeView, View};

@@ -33,7 +33,7 @@ pub struct Store {
     problem: RwLock<Option<Problem>>,
     version: AtomicU64,
     /// The Generate parameter's presses. Here, because restoring a state moves the parameter and presses nothing.
-    pub(crate) generate: Momentary,
+    pub generate: Momentary,
     listener: Mutex<Option<Listener>>,
 }
 

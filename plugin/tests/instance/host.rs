@@ -1,0 +1,165 @@
+//! A small host: it has a song, plays blocks of it, and can press Generate.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tiller::audio::{Block, Note, Player};
+use tiller::instance::Instance;
+use tiller::params::SLOTS;
+use tiller::renderer::{Renderer, Status};
+use tiller::state::Project;
+use tiller::timeline::Landing;
+
+use super::tones::{Log, RATE, Tones};
+
+pub struct Host {
+    pub instance: Arc<Instance>,
+    pub player: Player,
+    pub renderer: Arc<Renderer>,
+    pub log: Arc<Log>,
+    pub rate: u32,
+    pub tempo: f64,
+    pub offline: bool,
+    pub playing: bool,
+    pub transport: bool,
+    pub position: i64,
+    pub strengths: [f32; SLOTS],
+    pub notes: Vec<Note>,
+}
+
+impl Host {
+    /// A host at the tones' own rate, 120 quarter notes a minute, playing live.
+    pub fn new() -> Self {
+        let log = Arc::new(Log::default());
+        let for_studio = log.clone();
+        Self::joining(Renderer::with(move || Box::new(Tones(for_studio.clone()))), log)
+    }
+
+    /// Another instance in the same process.
+    pub fn joining(renderer: Arc<Renderer>, log: Arc<Log>) -> Self {
+        let (instance, ends) = Instance::new();
+        let (weak, waker) = (Arc::downgrade(&instance), renderer.waker());
+        instance.store().on_change(move || {
+            if weak.strong_count() > 0 {
+                waker.wake();
+            }
+        });
+        let player = Player::new(instance.clone(), ends);
+        let mut host = Self {
+            instance,
+            player,
+            renderer,
+            log,
+            rate: RATE,
+            tempo: 120.0,
+            offline: false,
+            playing: true,
+            transport: true,
+            position: 0,
+            strengths: [0.0; SLOTS],
+            notes: Vec::new(),
+        };
+        host.activate();
+        host
+    }
+
+    pub fn offline() -> Self {
+        let mut host = Self::new();
+        host.offline = true;
+        host.activate();
+        host
+    }
+
+    pub fn activate(&mut self) {
+        self.player.activate(self.rate as f32, self.offline);
+        self.renderer.attach(&self.instance);
+    }
+
+    pub fn edit(&self, change: impl FnOnce(&mut Project)) {
+        self.instance.store().edit(change);
+    }
+
+    pub fn press_generate(&self) {
+        self.instance.store().generate.rise();
+    }
+
+    pub fn block(&mut self, length: usize) -> Vec<f32> {
+        let (mut left, mut right) = (vec![9.0; length], vec![9.0; length]);
+        let seconds = self.position as f64 / f64::from(self.rate);
+        let host = Landing {
+            playing: self.playing && self.transport,
+            seconds: self.transport.then_some(seconds),
+            beats: self.transport.then_some(seconds * self.tempo / 60.0),
+            tempo: self.transport.then_some(self.tempo),
+            bar_start: None,
+            bar_length: self.transport.then_some(4.0),
+        };
+        let block = Block {
+            position: self.transport.then_some(self.position),
+            host,
+            offline: self.offline,
+            strengths: self.strengths,
+        };
+        let waker = self.renderer.waker();
+        let notes = std::mem::take(&mut self.notes);
+        let mut notes = notes.into_iter();
+        let mut process = || {
+            self.player.process(&block, &mut notes, &mut left, &mut right, || waker.wake());
+        };
+        if self.offline {
+            process()
+        } else {
+            assert_no_alloc::assert_no_alloc(process)
+        }
+        if self.playing {
+            self.position += length as i64;
+        }
+        assert_eq!(left, right);
+        left
+    }
+
+    /// Plays `length` samples in blocks of `size`.
+    pub fn play(&mut self, length: usize, size: usize) -> Vec<f32> {
+        let mut heard = Vec::new();
+        while heard.len() < length {
+            heard.extend(self.block(size.min(length - heard.len())));
+        }
+        heard
+    }
+
+    /// Plays `length` samples from `position` of the song.
+    pub fn play_from(&mut self, position: i64, length: usize, size: usize) -> Vec<f32> {
+        self.position = position;
+        self.play(length, size)
+    }
+
+    /// Waits until nothing is being made.
+    pub fn settle(&self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let (view, project) = (self.instance.view(), self.instance.store().project());
+            let shown = view.takes.len() == project.takes.len();
+            let over = |status: &Status| matches!(status, Status::Ready | Status::Failed(_));
+            if shown && view.takes.iter().all(|take| over(&take.status)) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "the renderer does not come to an end: {view:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Generates a take from the project's prompt in a standing song, and waits for it.
+    pub fn generate(&mut self) {
+        let before = self.instance.store().project().takes.len();
+        self.press_generate();
+        self.playing = false;
+        self.block(64);
+        self.playing = true;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.instance.store().project().takes.len() == before {
+            assert!(Instant::now() < deadline, "the press was not answered");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.settle();
+    }
+}

@@ -1,0 +1,14 @@
+//! An instance as a host drives it, without a host and without ONNX Runtime: blocks go in, and a studio that makes
+//! tones instead of music stands behind the renderer.
+
+mod host;
+mod tones;
+
+mod cancelling;
+mod offline;
+mod playing;
+mod restoring;
+mod steering;
+
+#[global_allocator]
+static GUARD: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

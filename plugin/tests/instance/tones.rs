@@ -1,0 +1,143 @@
+//! A studio that makes tones: every frame of a take is a constant that says which take and which frame it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tiller::renderer::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
+use tiller::state::{MadeBy, PackedCodes, Recipe, Settings};
+use tiller_models::codes::Codes;
+use tiller_models::steering::StrengthCurve;
+
+/// The tones' own sample rate: a host at this rate hears them unchanged.
+pub const RATE: u32 = 32_000;
+/// Samples of a frame of 20 ms.
+pub const FRAME: usize = 640;
+
+/// What was asked of the studio.
+#[derive(Default)]
+pub struct Log {
+    pub generated: AtomicUsize,
+    pub decoded: AtomicUsize,
+    pub steps: AtomicUsize,
+    pub dropped: AtomicUsize,
+}
+
+/// The studio. Prompts that matter: `fail` fails, `panic` panics, `slow` takes 2 ms for each frame, `forever` never
+/// ends.
+pub struct Tones(pub Arc<Log>);
+
+impl Studio for Tones {
+    fn generate(&mut self, recipe: &Recipe, _settings: &Settings) -> Box<dyn Work> {
+        self.0.generated.fetch_add(1, Ordering::SeqCst);
+        Box::new(Tone {
+            log: self.0.clone(),
+            recipe: recipe.clone(),
+            codes: None,
+            strengths: Vec::new(),
+            frame: 0,
+        })
+    }
+
+    fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, _settings: &Settings) -> Box<dyn Work> {
+        self.0.decoded.fetch_add(1, Ordering::SeqCst);
+        Box::new(Tone {
+            log: self.0.clone(),
+            recipe: recipe.clone(),
+            codes: Some(codes),
+            strengths: Vec::new(),
+            frame: 0,
+        })
+    }
+
+    fn model(&mut self, _settings: &Settings) -> Result<ModelCard, String> {
+        Ok(ModelCard { name: "tones".into(), ..ModelCard::default() })
+    }
+
+    fn rest(&mut self) {}
+}
+
+struct Tone {
+    log: Arc<Log>,
+    recipe: Recipe,
+    codes: Option<Arc<PackedCodes>>,
+    strengths: Vec<f32>,
+    frame: usize,
+}
+
+/// What frame `frame` of a take with this seed and strength sounds like.
+pub fn level(seed: u64, frame: usize, strength: f32) -> f32 {
+    seed as f32 / 100.0 + frame as f32 / 100_000.0 + strength / 10.0
+}
+
+impl Tone {
+    fn frames(&self) -> usize {
+        (self.recipe.seconds * 50.0).round() as usize
+    }
+
+    fn code(&self, frame: usize, strength: f32) -> u16 {
+        (level(self.recipe.seed, frame, strength) * 10_000.0).round() as u16
+    }
+}
+
+impl Work for Tone {
+    fn stage(&self) -> Stage {
+        Stage::Generating { frame: self.frame, of: self.frames() }
+    }
+
+    fn step(&mut self, strengths: Option<&Strengths>) -> Result<Step, String> {
+        self.log.steps.fetch_add(1, Ordering::SeqCst);
+        match self.recipe.prompt.as_str() {
+            "fail" => return Err("There are no tones today.".into()),
+            "panic" => panic!("the tuning fork broke"),
+            "slow" | "forever" => std::thread::sleep(Duration::from_millis(2)),
+            _ => {}
+        }
+        if self.recipe.prompt == "forever" {
+            return Ok(Step::More(None));
+        }
+        let frame = self.frame;
+        self.frame += 1;
+        let code = match &self.codes {
+            Some(codes) => codes.codes().rows()[0][frame],
+            None => {
+                let strength = match (strengths, self.recipe.steering.first()) {
+                    (Some(at), Some(steering)) => at(frame as f64 / 50.0)[steering.slot - 1],
+                    (None, Some(steering)) => steering.curve.at(frame),
+                    (_, None) => 0.0,
+                };
+                self.strengths.push(strength);
+                self.code(frame, strength)
+            }
+        };
+        let samples = vec![f32::from(code) / 10_000.0; FRAME];
+        let audio = Some(Audio { sample_rate: RATE, channels: vec![samples] });
+        if self.frame < self.frames() {
+            return Ok(Step::More(audio));
+        }
+        let made = self.codes.is_none().then(|| {
+            let row = (0..self.frames()).map(|frame| self.code(frame, self.strengths[frame])).collect();
+            let mut recipe = Recipe { model: "tones".into(), ..self.recipe.clone() };
+            for steering in &mut recipe.steering {
+                steering.curve = StrengthCurve::from_frames(self.strengths.clone());
+            }
+            Box::new(Made {
+                codes: Codes::try_from(vec![row]).unwrap(),
+                recipe,
+                by: MadeBy {
+                    provider: "fork".into(),
+                    runtime: "1".into(),
+                    frame_rate: 50.0,
+                    sample_rate: RATE,
+                },
+            })
+        });
+        Ok(Step::Done(audio, made))
+    }
+}
+
+impl Drop for Tone {
+    fn drop(&mut self) {
+        self.log.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
