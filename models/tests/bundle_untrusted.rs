@@ -13,6 +13,7 @@ use tiller_models::bundle::manifest::Manifest;
 use tiller_models::bundle::{Bundle, BundleError, Precision, writer};
 
 use common::{Checkpoint, copy_folder};
+use proptest::prelude::*;
 
 /// A copy of a good bundle to do harm to.
 struct Victim(TempDir);
@@ -289,4 +290,28 @@ fn a_precision_that_was_not_imported_is_named_with_those_that_were() {
     let error = bundle.decoder(Precision::F32).unwrap_err().to_string();
     assert!(error.contains("no f32 decoder, only int8"), "{error}");
     assert!(Path::new(&bundle.decoder(Precision::Int8).unwrap()).is_file());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Damage to a graph is refused by its hash; forged hashes at least never make the check panic.
+    #[test]
+    fn random_damage_to_a_graph_is_refused_and_never_panics(
+        file in prop::sample::select(vec!["cross.onnx", "decoder.int8.onnx", "encodec_wave.onnx", "text_encoder.onnx"]),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let victim = Victim::new();
+        let mut bytes = fs::read(victim.path(file)).unwrap();
+        let before = bytes.clone();
+        for (at, byte) in damage {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        prop_assume!(bytes != before);
+        fs::write(victim.path(file), bytes).unwrap();
+        victim.is_refused("do not match their SHA-256");
+        victim.reseal();
+        let _ = Bundle::open(victim.0.path());
+    }
 }

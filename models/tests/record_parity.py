@@ -35,7 +35,7 @@ MARGIN = 2e-4
 
 @dataclass
 class Case:
-    """How the steered runs are steered; strengths by site, and layers by site."""
+    """How a run is steered: strength at each site, scaled by the activation's norm or not, which rows."""
 
     residual: float = 0.0
     attention: float = 0.0
@@ -98,7 +98,6 @@ FILTER_BANK = {"bands": 4, "window": 8, "hop": 4, "padding": 2, "sampling_rate":
 
 def random_model(text, codec, decoder, dtype, seed):
     torch.manual_seed(seed)
-    # `from_sub_models_config` of older versions: three configurations in one.
     config = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
     model = MusicgenForConditionalGeneration(config).eval()
     model.generation_config = GenerationConfig(

@@ -77,7 +77,8 @@ pub struct Codec {
     pub latent_width: usize,
     /// LSTM layers whose state a streaming decode carries; each state is `[1, 1, latent_width]`.
     pub lstm_layers: usize,
-    /// Code frames of context `encodec_latent` needs on each side of a chunk (half of its first kernel).
+    /// Code frames of context `encodec_latent` needs on each side of a chunk: what its first convolution sees there on
+    /// the wider side.
     pub code_context: usize,
     /// Latent frames of context `encodec_wave` needs on each side of a chunk for an exact join.
     pub latent_context: usize,

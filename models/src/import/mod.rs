@@ -18,7 +18,7 @@ mod steering;
 mod text_encoder;
 mod verify;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::path::Path;
@@ -117,7 +117,7 @@ pub fn import(
     progress(Stage::Cross);
     cross::write(folder, &contract::cross(&architecture), &checkpoint, &architecture)?;
     let mut decoders = BTreeMap::new();
-    for &precision in &options.precisions {
+    for precision in options.precisions.iter().copied().collect::<BTreeSet<_>>() {
         progress(Stage::Decoder(precision));
         let name = format!("decoder.{precision}");
         let signature = contract::decoder(&architecture);
@@ -130,6 +130,8 @@ pub fn import(
     codec::write_encode(folder, &contract::encodec_encode(&architecture), &checkpoint, codec, codebooks)?;
     codec::write_latent(folder, &contract::encodec_latent(&architecture), &checkpoint, codec, codebooks)?;
     codec::write_wave(folder, &contract::encodec_wave(&architecture), &checkpoint, codec)?;
+    // Its pages would otherwise count beside those of the running model.
+    drop(checkpoint);
     copy_companions(source, folder)?;
 
     progress(Stage::Hashing);
