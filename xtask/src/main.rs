@@ -1,2 +1,74 @@
-//! Everything a person types.
-fn main() {}
+//! Everything a person types: `cargo xtask setup | demo | test | bundle | install | bench | screenshot`.
+//!
+//! This crate stays small so that `cargo xtask` itself builds in seconds. Whatever loads a plugin or draws a picture
+//! is a program of the `tests/` crate, which the commands here build and run.
+
+mod bench;
+mod build;
+mod bundle;
+mod demo;
+mod install;
+mod licences;
+mod process;
+mod python;
+mod runtime;
+mod screenshot;
+mod stages;
+mod system;
+mod test;
+mod workspace;
+
+use anyhow::{Result, bail};
+use workspace::Workspace;
+
+const USAGE: &str = "\
+Usage: cargo xtask COMMAND
+
+  setup               fetch ONNX Runtime and check what this system needs
+  demo                steer an 8 second take inside a real host and bounce it to target/demo/
+  test                everything the gate runs
+  bundle [--release]  package the CLAP and VST3 for this system in target/bundled/
+  install [--release] package, then put the plugins where hosts look
+  bench               speed, start-up time and memory, measured in one run
+  screenshot [FILE]   a picture of the editor in a real host window (default docs/editor.png)
+
+ONNX Runtime comes from its PyPI wheel unless TILLER_ONNXRUNTIME names the library to use.";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    if let Err(error) = run(&arguments) {
+        eprintln!("\nxtask: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<()> {
+    let workspace = Workspace::find()?;
+    match arguments {
+        ["setup"] => setup(&workspace),
+        ["demo"] => demo::run(&workspace),
+        ["test"] => test::run(&workspace),
+        ["bundle"] => bundle::run(&workspace, build::Profile::Dev),
+        ["bundle", "--release"] => bundle::run(&workspace, build::Profile::Release),
+        ["install"] => install::run(&workspace, build::Profile::Dev),
+        ["install", "--release"] => install::run(&workspace, build::Profile::Release),
+        ["bench"] => bench::run(&workspace),
+        ["screenshot"] => screenshot::run(&workspace, "docs/editor.png"),
+        ["screenshot", file] => screenshot::run(&workspace, file),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        _ => bail!("`{}` is not a command.\n\n{USAGE}", arguments.join(" ")),
+    }
+}
+
+/// Fetches the runtime and checks the system, for people who want that apart from a build.
+fn setup(workspace: &Workspace) -> Result<()> {
+    let mut stages = stages::Stages::of(2);
+    stages.run("System packages", || system::ensure(&[system::LINKER, system::PYTHON, system::PIP]))?;
+    let library = stages.run("ONNX Runtime", || runtime::ensure(workspace))?.library;
+    println!("\nReady: ONNX Runtime is {}", library.display());
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Automation of a steering strength becomes the take's curve.
+
+use crate::{LIMIT, RENDER};
+use tiller_tests::scene::{Scene, Vector, curve, newest_take};
+use tiller_tests::{AudioSettings, Instance, fixture, isolated};
+
+/// Frames of a curve per second.
+const CURVE_RATE: f64 = 50.0;
+
+fn steered() -> Scene {
+    Scene { seconds: 4.0, vector: Some(Vector::File(fixture::vector().unwrap())), ..Scene::default() }
+}
+
+/// 0 for two seconds, then rising to 2 within one.
+fn rising(seconds: f64) -> f64 {
+    ((seconds - 2.0) * 2.0).clamp(0.0, 2.0)
+}
+
+fn render(strength: impl Fn(f64) -> f64) -> (Instance, tiller_tests::Audio) {
+    let scene = steered();
+    let mut instance = scene.open(&fixture::plugin().unwrap(), AudioSettings::default()).unwrap();
+    scene.rehearse(&mut instance, &strength).unwrap();
+    scene.generate(&mut instance, RENDER).unwrap();
+    let pass = scene.steered(&mut instance, &strength).unwrap();
+    let audio = instance.play(&pass).unwrap();
+    (instance, audio)
+}
+
+#[test]
+fn the_take_is_rendered_with_the_automation_that_passed() {
+    isolated::run(LIMIT, &[], || {
+        let (mut instance, _) = render(rising);
+        let curve = curve(&newest_take(&mut instance).unwrap());
+        let at = |frame: usize| curve.get(frame).or(curve.last()).copied().unwrap();
+        for frame in 0..200 {
+            let wanted = rising((frame as f64 + 0.5) / CURVE_RATE);
+            assert!(
+                (at(frame) - wanted).abs() < 0.05,
+                "frame {frame}: {} where {wanted} was played",
+                at(frame)
+            );
+        }
+    });
+}
+
+#[test]
+fn audio_is_the_same_to_the_bit_until_the_strength_leaves_zero_and_differs_after() {
+    isolated::run(LIMIT, &[], || {
+        let (_, steered) = render(rising);
+        let (_, plain) = render(|_| 0.0);
+        let first =
+            steered.first_difference(&plain).expect("steering changed nothing") as f64 / plain.sample_rate;
+        // The codec looks ahead of a changed frame by its context, at most ten frames in any published checkpoint.
+        assert!(first > 2.0 - 10.0 / CURVE_RATE, "the takes differ from {first} s on");
+        assert_ne!(steered.between(3.0, 4.0), plain.between(3.0, 4.0));
+    });
+}
+
+#[test]
+fn a_strength_of_zero_is_no_steering_at_all() {
+    isolated::run(LIMIT, &[], || {
+        let (_, zero) = render(|_| 0.0);
+        let scene = Scene { vector: None, ..steered() };
+        let mut instance = scene.open(&fixture::plugin().unwrap(), AudioSettings::default()).unwrap();
+        scene.generate(&mut instance, RENDER).unwrap();
+        let pass = scene.pass(&instance);
+        let without = instance.play(&pass).unwrap();
+        assert_eq!(zero.first_difference(&without), None);
+    });
+}

@@ -1,0 +1,59 @@
+//! Python: which one, and the two VST3 hosts it brings to the tests.
+//!
+//! The hosts are installed with `pip install --target` into a folder of their own. That works with Debian's
+//! externally managed Python and needs no `python3-venv`.
+
+use crate::{process, workspace::Workspace};
+use anyhow::{Context, Result};
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The name of a Python 3 on the PATH.
+pub fn interpreter() -> Result<&'static str> {
+    ["python3", "python"]
+        .into_iter()
+        .find(|name| {
+            process::output(Command::new(name).arg("--version"))
+                .is_some_and(|text| text.starts_with("Python 3."))
+        })
+        .context("no Python 3 was found on the PATH")
+}
+
+/// The folder that holds the Python packages of `tests/python/requirements.txt`, installing them if need be.
+/// Set it as `PYTHONPATH`.
+pub fn hosts(workspace: &Workspace) -> Result<PathBuf> {
+    let python = interpreter()?;
+    let requirements = workspace.root.join("tests/python/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements)
+        .with_context(|| format!("{} could not be read", requirements.display()))?;
+    let version = process::output(Command::new(python).arg("--version")).unwrap_or_default();
+    let stamp = format!("{version}{wanted}");
+    let folder = workspace.target.join("python-hosts");
+    let stamp_file = folder.join("installed.txt");
+    if std::fs::read_to_string(&stamp_file).is_ok_and(|installed| installed == stamp) {
+        return Ok(folder);
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)
+            .with_context(|| format!("{} could not be cleared", folder.display()))?;
+    }
+    process::run(
+        Command::new(python)
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+                "--quiet",
+                "--target",
+            ])
+            .arg(&folder)
+            .arg("--requirement")
+            .arg(&requirements),
+    )
+    .context("pip could not install the VST3 test hosts; they exist for Python 3.11 to 3.14")?;
+    std::fs::write(&stamp_file, stamp)
+        .with_context(|| format!("{} could not be written", stamp_file.display()))?;
+    Ok(folder)
+}

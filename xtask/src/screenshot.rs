@@ -1,0 +1,70 @@
+//! `cargo xtask screenshot`: the editor in a real host window, on a display without a screen.
+
+use crate::build::{self, Profile};
+use crate::{bundle, process, stages::Stages, system, workspace::Workspace};
+use anyhow::{Context, Result, bail};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+/// Builds, starts Xvfb if need be, and writes the picture to `file`.
+pub fn run(workspace: &Workspace, file: &str) -> Result<()> {
+    if !cfg!(target_os = "linux") {
+        bail!("the screenshot is taken with X11, so only on Linux");
+    }
+    let mut stages = Stages::of(4);
+    let runtime = stages.run("System and ONNX Runtime", || {
+        system::ensure(&[system::DISPLAY])?;
+        bundle::prepare(workspace)
+    })?;
+    stages.run("Build", || build::all(workspace, Profile::Dev))?;
+    let package = stages.run("Package", || bundle::write(workspace, Profile::Dev))?;
+    stages.run("Picture", || {
+        let display = Display::start()?;
+        process::run(
+            Command::new(Profile::Dev.program(workspace, "host-screenshot"))
+                .arg(&package.clap)
+                .arg(file)
+                .env("DISPLAY", &display.name)
+                .env("LIBGL_ALWAYS_SOFTWARE", "1")
+                .env("TILLER_ONNXRUNTIME", &runtime.library)
+                .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+        )
+        .context("no picture was taken")
+    })?;
+    println!("\nThe picture is {file}");
+    Ok(())
+}
+
+/// A private X server, ended when dropped.
+struct Display {
+    server: Child,
+    name: String,
+}
+
+impl Display {
+    fn start() -> Result<Self> {
+        // With -displayfd the server picks a free number and writes it when it is ready.
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1280x900x24", "+extension", "GLX", "-nolisten", "tcp"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("Xvfb could not be started")?;
+        let mut number = String::new();
+        let output = server.stdout.take().context("Xvfb's output could not be read")?;
+        BufReader::new(output).read_line(&mut number)?;
+        let display = Self { server, name: format!(":{}", number.trim()) };
+        if number.trim().is_empty() {
+            bail!("Xvfb ended without opening a display");
+        }
+        Ok(display)
+    }
+}
+
+impl Drop for Display {
+    fn drop(&mut self) {
+        // Failing to end a server that already ended is no failure.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
