@@ -88,6 +88,7 @@ fn a_take_is_generated_with_its_label_and_replayed_bit_by_bit() {
         assert!(!written[key].is_null(), "{key}");
     }
     succeeded(&tiller(&["replay", &label, "--out", &again, "--quiet"]));
+    // The take was made with another number of threads than it is replayed with.
     let (first, second) = (samples(Path::new(&wav)), samples(Path::new(&again)));
     assert_eq!(first.len(), written["sample_rate"].as_u64().unwrap() as usize);
     assert!(

@@ -220,20 +220,18 @@ fn chunk_frames(codec: &Codec) -> usize {
 /// EnCodec itself pads a take of no more than `context` frames with zeros that no code stands for; here it is reflected
 /// to and fro.
 fn with_context(codes: &Codes, start: usize, end: usize, context: usize) -> Vec<i64> {
-    let last = codes.frames() as i64 - 1;
-    let reflected = |frame: i64| {
-        if last == 0 {
+    // A reflected sequence repeats after twice its length less the two ends, which are not doubled.
+    let period = 2 * (codes.frames() - 1);
+    let reflected = |at: usize| {
+        if period == 0 {
             return 0;
         }
-        let inside = frame.rem_euclid(2 * last);
-        inside.min(2 * last - inside) as usize
+        // Frame start + at - context, shifted by whole periods to where it is not negative.
+        let inside = (start + at + context * (period - 1)) % period;
+        inside.min(period - inside)
     };
-    let frames = start as i64 - context as i64..(end + context) as i64;
-    codes
-        .rows()
-        .iter()
-        .flat_map(|row| frames.clone().map(move |frame| i64::from(row[reflected(frame)])))
-        .collect()
+    let length = end - start + 2 * context;
+    codes.rows().iter().flat_map(|row| (0..length).map(move |at| i64::from(row[reflected(at)]))).collect()
 }
 
 fn failed(error: ort::Error) -> GenerateError {

@@ -232,6 +232,10 @@ impl TokenInputs {
     }
 
     /// `tokens` `[K,S]` at the positions from `past` on.
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "a position is at most the bundle's max_positions, far below 2^31"
+    )]
     fn set(&mut self, tokens: &[i64], past: usize) {
         for row in self.input_ids.extract_tensor_mut().1.chunks_exact_mut(tokens.len()) {
             row.copy_from_slice(tokens);

@@ -12,6 +12,10 @@ use crate::runtime::{Graph, Provider, Runtime, SessionOptions};
 
 use super::GenerateError;
 
+/// Threads of everything but the decoder. ONNX Runtime's convolutions share their work out by the number of threads and
+/// round differently for each, so that only a number that never changes gives the same audio for the same codes.
+const FIXED_THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
+
 /// How a bundle is run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EngineOptions {
@@ -19,7 +23,7 @@ pub struct EngineOptions {
     pub precision: Option<Precision>,
     /// What runs the graphs. There is no fall-back: if it is not there, loading fails.
     pub provider: Provider,
-    /// Threads of each graph; if `None`, half of the processor's, from 2 to 4.
+    /// Threads of the decoder; if `None`, half of the processor's, from 2 to 4. The codes do not depend on it.
     pub threads: Option<NonZeroUsize>,
 }
 
@@ -81,7 +85,8 @@ impl Engine {
         let decoder = bundle.decoder(precision)?;
         let runtime = Runtime::get()?;
         runtime.require(provider)?;
-        let graph = |path| Graph::new(path, session);
+        let fixed = SessionOptions::new(provider, Some(FIXED_THREADS));
+        let graph = |path| Graph::new(path, fixed);
         let engine = Arc::new(Self {
             bundle: bundle.clone(),
             precision,
@@ -90,7 +95,7 @@ impl Engine {
             tokenizer: OnceLock::new(),
             text_encoder: graph(bundle.text_encoder()),
             cross: graph(bundle.cross()),
-            decoder: graph(decoder),
+            decoder: Graph::new(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
             encodec_latent: graph(bundle.encodec_latent()),
             encodec_wave: graph(bundle.encodec_wave()),

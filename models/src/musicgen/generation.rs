@@ -288,6 +288,7 @@ impl Generation {
     }
 
     /// The tokens read at the steps from `first` on, `[K,S]`.
+    #[expect(clippy::cast_possible_wrap, reason = "a vocabulary is at most 2^16")]
     fn inputs(&self, first: usize, positions: usize) -> Vec<i64> {
         let pad = self.engine.bundle().architecture().vocabulary as i64;
         let token = |codebook: usize, step: usize| {

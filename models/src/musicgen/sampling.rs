@@ -136,7 +136,7 @@ mod tests {
         found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-3)
     }
 
-    const LOGITS: [f32; 4] = [0.0, 1.098_612_3, 0.693_147_2, f32::NEG_INFINITY];
+    const LOGITS: [f32; 4] = [0.0, 1.098_612_3, std::f32::consts::LN_2, f32::NEG_INFINITY];
 
     #[test]
     fn tokens_are_drawn_with_the_softmax_of_their_logits() {

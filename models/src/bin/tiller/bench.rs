@@ -13,7 +13,7 @@ use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{Cancel, Engine, GenerateError, Generation, Recipe, Sampling, frames_of};
 use tiller_models::steering::{Slot, Steering, StrengthCurve, Vector};
 
-use super::{EngineArguments, Outcome, open_bundle};
+use super::{EngineArguments, Fallible, Outcome, open_bundle};
 
 /// Rounds of the interleaved measurements; the fastest tenth of all steps is averaged.
 const ROUNDS: usize = 12;
@@ -47,9 +47,9 @@ impl Bench {
         let at = |frame: usize| at_frame(&engine, frame, Steering::default(), &[]);
         let [early, late] = fastest([at(50)?, at(1_000)?])?;
 
-        let (steering, vectors) = every_layer(&bundle)?;
-        let with = |slots: usize| {
-            let steering = Steering { slots: steering[..slots].to_vec(), ..Steering::default() };
+        let (slots, vectors): (Vec<_>, Vec<_>) = every_layer(&bundle)?.into_iter().unzip();
+        let with = |count: usize| {
+            let steering = Steering { slots: slots[..count].to_vec(), ..Steering::default() };
             at_frame(&engine, 100, steering, &vectors)
         };
         let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
@@ -80,11 +80,7 @@ impl Bench {
     }
 
     /// Generates and decodes a take, and returns how long it took and how long until its first audio.
-    fn take(
-        &self,
-        engine: &Arc<Engine>,
-        started: Instant,
-    ) -> Result<(Duration, Duration), Box<dyn std::error::Error>> {
+    fn take(&self, engine: &Arc<Engine>, started: Instant) -> Fallible<(Duration, Duration)> {
         let frames = frames_of(self.seconds, engine.bundle().architecture())?;
         let recipe = recipe(engine, frames, Steering::default());
         let mut generation = Generation::new(engine, recipe, &[], &Cancel::new())?;
@@ -159,10 +155,10 @@ fn fastest<const N: usize>(mut all: [Standing; N]) -> Result<[f64; N], GenerateE
 }
 
 /// Four slots that act in every layer, at both sites, with strengths that change at every frame.
-fn every_layer(bundle: &Bundle) -> Result<(Vec<Slot>, Vec<Arc<Vector>>), Box<dyn std::error::Error>> {
+fn every_layer(bundle: &Bundle) -> Fallible<Vec<(Slot, Arc<Vector>)>> {
     let model = bundle.architecture();
     let frames = 200;
-    let (mut slots, mut vectors) = (Vec::new(), Vec::new());
+    let mut slots = Vec::new();
     for number in 0..4 {
         let values: Vec<u8> =
             (0..model.width).flat_map(|i| ((i * (number + 3)) as f32).sin().to_le_bytes()).collect();
@@ -182,10 +178,9 @@ fn every_layer(bundle: &Bundle) -> Result<(Vec<Slot>, Vec<Arc<Vector>>), Box<dyn
         let vector = Vector::from_bytes(&safetensors::serialize(tensors, Some(metadata))?, "bench")?;
         let curve =
             StrengthCurve::from_frames((0..frames).map(|frame| frame as f32 / frames as f32).collect());
-        slots.push(Slot::new(&vector, curve));
-        vectors.push(Arc::new(vector));
+        slots.push((Slot::new(&vector, curve), Arc::new(vector)));
     }
-    Ok((slots, vectors))
+    Ok(slots)
 }
 
 /// Memory of this process that is in use, where the system says.

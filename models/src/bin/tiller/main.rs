@@ -48,8 +48,10 @@ enum Command {
     Bench(bench::Bench),
 }
 
-/// What every subcommand returns; an error is one sentence.
-type Outcome = Result<(), Box<dyn Error>>;
+/// What a subcommand does; an error is one sentence.
+type Fallible<T> = Result<T, Box<dyn Error>>;
+/// What every subcommand returns.
+type Outcome = Fallible<()>;
 
 fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TILLER_LOG").unwrap_or_else(|_| "warn".into());
@@ -84,7 +86,7 @@ struct EngineArguments {
     /// What runs the model: cpu, cuda or directml. Fails if it is not there.
     #[arg(long, default_value_t)]
     provider: Provider,
-    /// Threads; by default half of the processor's, from 2 to 4.
+    /// Threads of the decoder; by default half of the processor's, from 2 to 4. The result does not depend on it.
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 }

@@ -1,11 +1,12 @@
 //! `--steer` and `--curve`: finding vectors, and strengths over time.
 
-use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tiller_models::bundle::Bundle;
 use tiller_models::steering::{Slot, StrengthCurve, Vector};
+
+use super::Fallible;
 
 /// Strength of a vector that neither the command nor its file gives one: what the authors of the paper use.
 const STRENGTH: f32 = 0.5;
@@ -36,7 +37,7 @@ impl std::str::FromStr for Steer {
 }
 
 /// A vector: a file, or one of the bundle's by concept or file name.
-pub(crate) fn find_vector(name: &str, bundle: &Bundle) -> Result<Vector, Box<dyn Error>> {
+pub(crate) fn find_vector(name: &str, bundle: &Bundle) -> Fallible<Vector> {
     let path = Path::new(name);
     if path.is_file() {
         return Ok(Vector::open(path)?);
@@ -64,7 +65,7 @@ pub(crate) fn slots(
     curve: Option<&PathBuf>,
     bundle: &Bundle,
     frames: usize,
-) -> Result<(Vec<Slot>, Vec<Arc<Vector>>), Box<dyn Error>> {
+) -> Fallible<(Vec<Slot>, Vec<Arc<Vector>>)> {
     let mut columns = curve.map(|path| read_curves(path)).transpose()?.unwrap_or_default();
     let mut named = steer.to_vec();
     for (name, _) in &columns {
