@@ -147,12 +147,12 @@ impl Layers<'_> {
                 inputs.extend([&none, &states[0], &states[1]]);
             }
             let op = self.graph.op("LSTM", &inputs).int("hidden_size", width);
-            let [out] = if carried {
+            let out = if carried {
                 let names = [format!("lstm_{layer}"), format!("h_{layer}_out"), format!("c_{layer}_out")];
                 let [out, ..] = op.all_named(names);
-                [out]
+                out
             } else {
-                op.many()
+                op.one()
             };
             y = self.graph.op("Squeeze", &[&out, &direction]).one();
         }

@@ -213,12 +213,6 @@ impl Op<'_> {
         value
     }
 
-    /// Ends the node with several outputs.
-    pub fn many<const COUNT: usize>(self) -> [Value; COUNT] {
-        let name = self.node.name.clone();
-        self.all_named(std::array::from_fn(|index| format!("{name}_out{index}")))
-    }
-
     /// Ends the node with several outputs of given names; an empty name leaves an optional one out.
     pub fn all_named<const COUNT: usize>(mut self, names: [String; COUNT]) -> [Value; COUNT] {
         self.node.output = names.to_vec();
