@@ -76,14 +76,6 @@ pub fn open_default(module: Option<&Path>) -> Result<Bundle, BundleError> {
     }
 }
 
-/// Opens the default bundle of the running executable.
-///
-/// # Errors
-/// As [`open_default`].
-pub fn open_default_of_executable() -> Result<Bundle, BundleError> {
-    open_default(env::current_exe().ok().as_deref())
-}
-
 fn folder_from(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|value| !value.is_empty()).map(PathBuf::from)
 }
