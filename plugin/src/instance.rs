@@ -102,11 +102,10 @@ pub struct Presses {
 }
 
 impl Presses {
-    /// Adds a press. Returns how many there have been, this one included; one too many is not counted.
-    pub fn push(&self, press: Press) -> u64 {
-        match self.queue.push(press) {
-            Ok(()) => self.made.fetch_add(1, Ordering::AcqRel) + 1,
-            Err(_) => self.made(),
+    /// Adds a press; one too many is dropped and not counted.
+    pub fn push(&self, press: Press) {
+        if self.queue.push(press).is_ok() {
+            self.made.fetch_add(1, Ordering::AcqRel);
         }
     }
 

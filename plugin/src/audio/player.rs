@@ -16,8 +16,8 @@ pub struct Player {
     recorder: Recorder,
     voices: Voices,
     sample_rate: u32,
-    /// The press of Generate whose take starts by itself, in hosts without a transport.
-    to_start: Option<u64>,
+    /// Presses of Generate whose takes have been seen. In hosts without a transport a new one starts by itself.
+    answered: u64,
 }
 
 impl Player {
@@ -30,7 +30,7 @@ impl Player {
             recorder: Recorder::default(),
             voices: Voices::default(),
             sample_rate: 0,
-            to_start: None,
+            answered: 0,
         }
     }
 
@@ -68,7 +68,7 @@ impl Player {
             self.await_renderer();
         }
         self.ends.timeline.update();
-        self.start_pending();
+        self.start_answered(block);
         if block.offline {
             self.await_audio(block, &song, length);
         }
@@ -116,10 +116,7 @@ impl Player {
         if !self.instance.store().generate.pressed() {
             return false;
         }
-        let press = self.instance.presses.push(Press::now(&self.instance.params, block.host));
-        if block.without_transport() {
-            self.to_start = Some(press);
-        }
+        self.instance.presses.push(Press::now(&self.instance.params, block.host));
         true
     }
 
@@ -163,13 +160,12 @@ impl Player {
     }
 
     /// Starts the take that Generate made, where there is no transport to play it.
-    fn start_pending(&mut self) {
+    fn start_answered(&mut self, block: &Block) {
         let timeline = self.ends.timeline.output_buffer();
-        if self.to_start.is_some_and(|press| timeline.answered >= press) {
-            self.to_start = None;
-            if let Some(entry) = &timeline.newest {
-                self.voices.start(entry, None, 1.0);
-            }
+        let new = timeline.answered > self.answered;
+        self.answered = timeline.answered;
+        if let Some(entry) = timeline.newest.as_ref().filter(|_| new && block.without_transport()) {
+            self.voices.start(entry, None, 1.0);
         }
     }
 

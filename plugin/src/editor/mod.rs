@@ -1,33 +1,163 @@
-//! The window.
+//! The window: one idea a file.
+//!
+//! It shows the project and the renderer's [`View`], and changes the project and parameters; it holds nothing of its
+//! own but half-typed text. Tab goes through the controls, Ctrl+Enter generates, Esc cancels.
 
-use std::sync::Arc;
+mod choices;
+mod generate;
+mod header;
+mod messages;
+mod number;
+mod prompt;
+mod scene;
+mod slots;
+mod song;
+mod strength;
+mod takes;
+mod theme;
 
+use std::sync::{Arc, Weak};
+
+use egui::{Key, KeyboardShortcut, Modifiers};
+use nice_plug::context::gui::GuiContext;
 use nice_plug::editor::dpi::LogicalSize;
+use nice_plug::editor::{ResizeHint, SizeConstraints};
+use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, create_egui_editor};
 
 use crate::instance::Instance;
 use crate::renderer::Renderer;
+use scene::Scene;
 
 /// The window's type, for the framework.
 pub type Window = EguiEditor<App>;
 
+/// Its size when first opened, in points.
+const SIZE: (f32, f32) = (940.0, 680.0);
+/// Its smallest size, in points.
+const SMALLEST: (f32, f32) = (760.0, 560.0);
+/// How often the playhead moves while the song plays.
+const PLAYHEAD: std::time::Duration = std::time::Duration::from_millis(33);
+
 /// What the window shows.
 pub struct App {
     instance: Arc<Instance>,
-}
-
-impl NiceEguiApp for App {
-    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
-        ui.label(&self.instance.store().project().prompt);
-    }
+    /// Weak, so that a window the host forgot about keeps no thread alive.
+    renderer: Weak<Renderer>,
+    gui: Option<GuiContext>,
+    prompt: prompt::Prompt,
+    messages: messages::Messages,
 }
 
 /// The window of an instance.
-pub fn window(instance: Arc<Instance>, _renderer: &Arc<Renderer>) -> Option<Window> {
+pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Window> {
+    let (width, height) = SMALLEST;
+    let resize = ResizeHint {
+        can_resize: true,
+        can_resize_horizontally: true,
+        can_resize_vertically: true,
+        size_constraints: SizeConstraints::min_logical_size(LogicalSize::new(width, height)),
+        ..ResizeHint::default()
+    };
     create_egui_editor(
-        EguiEditorState::from_size(LogicalSize::new(900.0, 620.0), 1.0),
+        EguiEditorState::from_size(LogicalSize::new(SIZE.0, SIZE.1), 1.0),
         instance.repaint.clone(),
-        EguiNiceSettings::new().with_tile("Tiller"),
-        App { instance },
+        EguiNiceSettings::new().with_tile("Tiller").with_resize_hint(resize),
+        App {
+            instance,
+            renderer: Arc::downgrade(renderer),
+            gui: None,
+            prompt: prompt::Prompt::default(),
+            messages: messages::Messages::default(),
+        },
     )
+}
+
+impl NiceEguiApp for App {
+    fn build(
+        &mut self,
+        egui: egui::Context,
+        gui: GuiContext,
+        _frame: &mut Frame,
+    ) -> Result<(), HandlerError> {
+        theme::apply(&egui);
+        self.gui = Some(gui);
+        self.instance.set_window_open(true);
+        if let Some(renderer) = self.renderer.upgrade() {
+            renderer.attach(&self.instance);
+        }
+        Ok(())
+    }
+
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
+        let Some(gui) = self.gui.clone() else { return };
+        let scene = Scene::now(&self.instance, &self.renderer, gui.param_setter());
+        shortcuts(ui, &scene);
+        take_files(ui, &scene);
+        let ground = egui::Frame::new().fill(theme::GROUND).inner_margin(12);
+        egui::Panel::top("header")
+            .frame(ground)
+            .show_separator_line(false)
+            .show(ui, |ui| header::show(ui, &scene));
+        egui::Panel::bottom("messages")
+            .frame(ground.inner_margin(egui::Margin { left: 12, right: 12, top: 0, bottom: 12 }))
+            .show_separator_line(false)
+            .show(ui, |ui| self.messages.show(ui, &scene));
+        let rest = ground.inner_margin(egui::Margin { left: 12, right: 12, top: 0, bottom: 12 });
+        egui::CentralPanel::default().frame(rest).show(ui, |ui| {
+            let width = (ui.available_width() - theme::GAP) / 2.0;
+            ui.horizontal_top(|ui| {
+                column(ui, width, |ui| {
+                    self.prompt.show(ui, &scene);
+                });
+                column(ui, width, |ui| slots::show(ui, &scene));
+            });
+            theme::card().show(ui, |ui| {
+                choices::show(ui, &scene);
+                generate::show(ui, &scene);
+            });
+            theme::card().show(ui, |ui| takes::show(ui, &scene));
+        });
+        if scene.clock.host.playing {
+            ui.ctx().request_repaint_after(PLAYHEAD);
+        }
+    }
+
+    fn editor_closed(&mut self) {
+        self.instance.set_window_open(false);
+        self.gui = None;
+    }
+}
+
+/// A card of this width, as high as its neighbour.
+fn column(ui: &mut egui::Ui, width: f32, contents: impl FnOnce(&mut egui::Ui)) {
+    const HEIGHT: f32 = 186.0;
+    ui.allocate_ui_with_layout(egui::vec2(width, HEIGHT), egui::Layout::top_down(egui::Align::Min), |ui| {
+        theme::card().show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.set_height(HEIGHT - 28.0);
+            contents(ui);
+        });
+    });
+}
+
+fn shortcuts(ui: &egui::Ui, scene: &Scene) {
+    const GENERATE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+    let (generate, cancel) = ui.ctx().input_mut(|input| {
+        // Esc first leaves a field, as everywhere; pressed again, it cancels.
+        (input.consume_shortcut(&GENERATE), input.key_pressed(Key::Escape))
+    });
+    if generate {
+        scene.generate();
+    }
+    if cancel && ui.ctx().memory(|memory| memory.focused().is_none()) {
+        scene.cancel();
+    }
+}
+
+/// A vector file dropped onto the window goes into the first free slot.
+fn take_files(ui: &egui::Ui, scene: &Scene) {
+    for file in ui.ctx().input(|input| input.raw.dropped_files.clone()) {
+        scene.drop_vector(file.path());
+    }
 }

@@ -1,0 +1,85 @@
+//! What went wrong, in sentences that can be read and copied.
+
+use egui::{Label, RichText};
+
+use super::scene::Scene;
+use super::theme;
+use crate::renderer::Status;
+
+/// Messages at the window's foot.
+#[derive(Default)]
+pub struct Messages {
+    dismissed: Vec<String>,
+}
+
+impl Messages {
+    pub fn show(&mut self, ui: &mut egui::Ui, scene: &Scene) {
+        let messages = messages(scene);
+        self.dismissed.retain(|dismissed| messages.contains(dismissed));
+        let shown: Vec<_> =
+            messages.iter().filter(|message| !self.dismissed.contains(message)).take(3).collect();
+        for message in shown {
+            let frame = egui::Frame::new()
+                .fill(theme::ERROR.gamma_multiply(0.10))
+                .corner_radius(theme::ROUND)
+                .inner_margin(egui::Margin::symmetric(12, 6));
+            let mut dismiss = false;
+            frame.show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        dismiss = ui.button("Dismiss").clicked();
+                        if ui.button("Copy").clicked() {
+                            ui.ctx().copy_text(message.clone());
+                        }
+                        if ui.button("Try again").clicked() {
+                            scene.try_again();
+                        }
+                        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                            let text = RichText::new(message).color(theme::ERROR);
+                            ui.add(Label::new(text).wrap().selectable(true));
+                        });
+                    });
+                });
+            });
+            if dismiss {
+                self.dismissed.push(message.clone());
+            }
+        }
+        misses(ui, scene);
+    }
+}
+
+fn messages(scene: &Scene) -> Vec<String> {
+    let mut messages: Vec<String> =
+        scene.instance.store().problem().map(|problem| problem.message).into_iter().collect();
+    if let Some(Err(message)) = &scene.view.model {
+        messages.push(message.clone());
+    }
+    for take in &scene.view.takes {
+        if let Status::Failed(message) = &take.status
+            && !messages.contains(message)
+        {
+            messages.push(message.clone());
+        }
+    }
+    messages
+}
+
+fn misses(ui: &mut egui::Ui, scene: &Scene) {
+    let (samples, latest) = scene.instance.misses.total();
+    if samples == 0 || scene.clock.sample_rate == 0 {
+        return;
+    }
+    let seconds = |samples: f64| samples / f64::from(scene.clock.sample_rate);
+    ui.horizontal(|ui| {
+        let text = format!(
+            "{:.2} s of music was due before it was made, latest at {:.2} s of the song. Play it again to hear it.",
+            seconds(samples as f64),
+            seconds(latest as f64),
+        );
+        ui.label(RichText::new(text).color(theme::ACCENT));
+        if ui.small_button("Clear").clicked() {
+            scene.instance.misses.clear();
+        }
+    });
+}

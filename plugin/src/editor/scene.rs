@@ -1,0 +1,82 @@
+//! What every view reads and does.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+
+use nice_plug::prelude::ParamSetter;
+
+use crate::instance::{Clock, Instance, Press};
+use crate::params::TillerParams;
+use crate::renderer::{ModelCard, Renderer, View};
+use crate::state::{Project, Slot};
+
+/// One frame's snapshot of an instance, and the ways to change it.
+pub struct Scene<'a> {
+    pub instance: &'a Arc<Instance>,
+    pub params: &'a TillerParams,
+    pub setter: ParamSetter<'a>,
+    pub project: Arc<Project>,
+    pub view: Arc<View>,
+    pub clock: Clock,
+    renderer: &'a Weak<Renderer>,
+}
+
+impl<'a> Scene<'a> {
+    pub fn now(instance: &'a Arc<Instance>, renderer: &'a Weak<Renderer>, setter: ParamSetter<'a>) -> Self {
+        Self {
+            instance,
+            params: &instance.params,
+            setter,
+            project: instance.store().project(),
+            view: instance.view(),
+            clock: instance.clock(),
+            renderer,
+        }
+    }
+
+    /// Changes the project.
+    pub fn edit<R>(&self, change: impl FnOnce(&mut Project) -> R) -> R {
+        self.instance.store().edit(change)
+    }
+
+    /// Presses Generate.
+    pub fn generate(&self) {
+        self.instance.presses.push(Press::now(self.params, self.clock.host));
+        self.rouse();
+    }
+
+    /// Gives up what is being made.
+    pub fn cancel(&self) {
+        if self.view.busy() {
+            self.edit(|project| project.takes.retain(|take| take.codes.is_some()));
+        }
+    }
+
+    /// Tries again what failed.
+    pub fn try_again(&self) {
+        self.instance.ask_retry();
+        self.rouse();
+    }
+
+    /// The model, if it is known and there.
+    pub fn model(&self) -> Option<&ModelCard> {
+        self.view.model.as_ref().and_then(|model| model.as_ref().ok())
+    }
+
+    /// Puts a vector file into the first free slot.
+    pub fn drop_vector(&self, path: &Path) {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let file = Some(path.to_string_lossy().into_owned());
+        self.edit(|project| {
+            if let Some(free) = project.slots.iter_mut().find(|slot| slot.is_none()) {
+                *free = Some(Slot { name, sha256: String::new(), file });
+            }
+        });
+    }
+
+    fn rouse(&self) {
+        if let Some(renderer) = self.renderer.upgrade() {
+            renderer.attach(self.instance);
+        }
+    }
+}
