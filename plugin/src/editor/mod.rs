@@ -113,6 +113,7 @@ impl NiceEguiApp for App {
                 column(ui, width, |ui| slots::show(ui, &scene));
             });
             theme::card().show(ui, |ui| {
+                ui.set_width(ui.available_width());
                 choices::show(ui, &scene);
                 generate::show(ui, &scene);
             });

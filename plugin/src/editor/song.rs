@@ -79,7 +79,7 @@ pub fn clip(ui: &mut egui::Ui, ruler: &Ruler, take: &Take, view: Option<&TakeVie
         StrokeKind::Inside,
     );
     if let Some(audio) = view.and_then(|view| view.audio.as_ref()) {
-        waveform(&painter, body, audio.peaks(), colour);
+        waveform(&painter, body, audio.peaks(), colour.gamma_multiply(0.7));
     }
     for steering in &take.recipe.steering {
         let frames = (take.recipe.seconds * 50.0).ceil().max(1.0) as usize;
