@@ -2,7 +2,8 @@
 
 `analysis` is a `Conv1d` weight [16, 1, 32] (stride 16, zero padding 8 each side), so N samples
 become N / 16 frames of 16 bands; `synthesis` is the matching `ConvTranspose1d` weight. Their
-composition is the identity, except within the first and last 8 samples of a clip.
+composition is the identity, except within the first and last 8 samples of a clip. Both run in
+float32 whatever surrounds them.
 """
 
 import math
@@ -23,10 +24,12 @@ def bank_weights(bands: int = 16) -> torch.Tensor:
 def analyse(wave: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Samples [B, N] -> band frames [B, 16, N / 16]."""
     bands = weight.shape[0]
-    return F.conv1d(wave[:, None], weight, stride=bands, padding=bands // 2)
+    with torch.autocast("cpu", enabled=False):
+        return F.conv1d(wave[:, None], weight, stride=bands, padding=bands // 2)
 
 
 def synthesise(bands: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Band frames [B, 16, M] -> samples [B, 16 M]."""
     width = weight.shape[0]
-    return F.conv_transpose1d(bands, weight, stride=width, padding=width // 2)[:, 0]
+    with torch.autocast("cpu", enabled=False):
+        return F.conv_transpose1d(bands, weight, stride=width, padding=width // 2)[:, 0]

@@ -5,6 +5,7 @@ Same arithmetic and same parameter names as transformers' `MusicgenForConditiona
 Hooks for steering are built in: see `Steering`.
 """
 
+import functools
 import math
 import warnings
 
@@ -23,6 +24,12 @@ def positions(count: int, width: int) -> torch.Tensor:
     return torch.cat([angle.cos(), angle.sin()], 1)
 
 
+@functools.cache
+def _causal(length: int, dtype: torch.dtype) -> torch.Tensor:
+    """Additive mask hiding the future, [length, length]."""
+    return torch.full((length, length), -1e9, dtype=dtype).triu(1)
+
+
 class Attention(nn.Module):
     """Multi-head attention without biases."""
 
@@ -39,7 +46,13 @@ class Attention(nn.Module):
     def forward(self, x, keys, values, mask=None, causal=False):
         """Attends from x [B, S, D]; keys and values are already split."""
         q = self.split(self.q_proj(x))
-        out = F.scaled_dot_product_attention(q, keys, values, attn_mask=mask, is_causal=causal)
+        # Plain products: on a CPU in bfloat16 several times faster than torch's fused attention.
+        scores = (q * q.shape[-1] ** -0.5) @ keys.transpose(2, 3)
+        if causal:
+            scores = scores + _causal(x.shape[1], scores.dtype)
+        if mask is not None:
+            scores = scores + mask
+        out = torch.softmax(scores, -1, dtype=scores.dtype) @ values
         return self.out_proj(out.transpose(1, 2).flatten(2))
 
 
