@@ -296,7 +296,7 @@ fn audio_depends_on_later_frames_only_within_the_look_ahead() {
 
 #[test]
 fn a_label_holds_all_that_is_needed_to_make_the_take_again() {
-    let steering = steered(vec![0.1, 0.2, 0.30000001]);
+    let steering = steered(vec![0.1, 0.2, 0.1 + 0.2]);
     let recipe = Recipe { steering, seed: u64::MAX, ..recipe(WINDOW + 5) };
     let take = generate(&engine(), recipe, &vectors(), &Cancel::new(), |_| {}).unwrap();
     let read = Take::from_json(&serde_json::to_string(&take).unwrap()).unwrap();
