@@ -4,6 +4,7 @@
 //! scanned and instantiated without it. An environment cannot be replaced once made: the first library that loads
 //! stays for the life of the process. A failure leaves nothing behind, and the next call looks again.
 
+mod denormals;
 mod library;
 mod module;
 mod provider;
@@ -182,6 +183,9 @@ fn usable(path: &Path) -> Result<Version, String> {
             Err(format!("is ONNX Runtime {version}, and Tiller needs 1.{} or newer", ort::MINOR_VERSION))
         }
         Err(NoLibrary::Foreign) => Err("is not ONNX Runtime's library".to_owned()),
+        Err(NoLibrary::Unloadable(_)) if path.is_dir() => {
+            Err("is a folder without ONNX Runtime's library in it".to_owned())
+        }
         Err(NoLibrary::Unloadable(_)) if path.is_absolute() && !path.exists() => {
             Err("does not exist".to_owned())
         }

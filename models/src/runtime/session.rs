@@ -1,6 +1,7 @@
 //! Sessions fit to live inside a host: few threads, no spinning, no denormals, created when first needed.
 
 use std::num::NonZeroUsize;
+use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
 
 use ort::logging::LogLevel;
@@ -8,6 +9,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::denormals::FlushToZero;
 use super::{Provider, Runtime, RuntimeError};
 
 /// How a graph is run.
@@ -45,16 +47,41 @@ impl Graph {
     }
 
     /// The session, loading the graph at the first call; held until the guard is dropped.
-    pub fn session(&self) -> Result<MappedMutexGuard<'_, Session>, RuntimeError> {
+    pub fn session(&self) -> Result<Held<'_>, RuntimeError> {
         let mut session = self.session.lock();
+        let flush_to_zero = FlushToZero::new();
         if session.is_none() {
             *session = Some(load(&self.path, self.options)?);
         }
-        MutexGuard::try_map(session, Option::as_mut).map_err(|_| RuntimeError::Graph {
-            path: self.path.clone(),
-            provider: self.options.provider,
-            reason: "its session is gone".to_owned(),
-        })
+        match MutexGuard::try_map(session, Option::as_mut) {
+            Ok(session) => Ok(Held { session, _flush_to_zero: flush_to_zero }),
+            Err(_) => Err(RuntimeError::Graph {
+                path: self.path.clone(),
+                provider: self.options.provider,
+                reason: "its session is gone".to_owned(),
+            }),
+        }
+    }
+}
+
+/// A session that belongs to the holder, whose thread treats denormals as zero meanwhile.
+#[derive(Debug)]
+pub(crate) struct Held<'a> {
+    session: MappedMutexGuard<'a, Session>,
+    _flush_to_zero: FlushToZero,
+}
+
+impl Deref for Held<'_> {
+    type Target = Session;
+
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Held<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
     }
 }
 
