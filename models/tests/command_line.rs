@@ -125,6 +125,35 @@ fn what_cannot_be_done_is_said_before_anything_is_made() {
 }
 
 #[test]
+fn a_vector_from_elsewhere_that_names_no_model_is_used_with_a_warning() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("v.safetensors"), folder.path().join("a.wav"));
+    let values: Vec<u8> = (0..128_u8).flat_map(|i| f32::from(i).to_le_bytes()).collect();
+    let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, vec![128], &values).unwrap();
+    let metadata =
+        [("format", "tiller-vector/1"), ("concept", "warmth")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let bytes = safetensors::serialize([("residual.2", view)], Some(metadata.into())).unwrap();
+    std::fs::write(&file, bytes).unwrap();
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    let output = tiller(&[
+        "generate",
+        "--prompt",
+        "x",
+        "--seconds",
+        "0.2",
+        "--seed",
+        "1",
+        "--steer",
+        file,
+        "--out",
+        out,
+        "--quiet",
+    ]);
+    succeeded(&output);
+    assert!(String::from_utf8(output.stderr).unwrap().contains("warmth does not say which model"));
+}
+
+#[test]
 fn a_missing_or_foreign_runtime_is_named_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let foreign = folder.path().join("libonnxruntime.so");
@@ -153,5 +182,7 @@ fn bundles_vectors_and_the_machine_are_described() {
     assert_eq!(doctor["providers"]["cpu"]["error"], Value::Null);
     let listed: Value = serde_json::from_str(&succeeded(&tiller(&["vectors", "list", "--json"]))).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
-    assert!(succeeded(&tiller(&["vectors", "show", "residual"])).contains("width       128"));
+    let shown: Value =
+        serde_json::from_str(&succeeded(&tiller(&["vectors", "show", "residual", "--json"]))).unwrap();
+    assert_eq!((&shown["width"], &shown["warning"]), (&128.into(), &Value::Null));
 }

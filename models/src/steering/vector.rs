@@ -141,10 +141,14 @@ impl Vector {
         }
     }
 
-    /// A sentence if the vector may not mean in this bundle what it says: it names no model, or another one.
+    /// A sentence if the vector may not mean in this bundle what it says: it did not come with it, and names no model
+    /// or another one.
     #[must_use]
     pub fn warning(&self, bundle: &Bundle) -> Option<String> {
         let concept = &self.concept;
+        if bundle.manifest().files.values().any(|file| file.sha256 == self.hash) {
+            return None;
+        }
         match &self.model {
             None => Some(format!(
                 "the vector {concept} does not say which model it was made for; it may do nothing sensible here"
