@@ -76,6 +76,10 @@ pub struct TillerParams {
     /// Momentary: each change from off to on starts a take, so that a controller, an automation lane or a script can.
     #[id = "generate"]
     pub generate: BoolParam,
+    /// Counts edits in the window. Hosts notice changed parameters, not changed projects: without this one they would
+    /// let a musician close a song whose prompt or takes were never saved. Hidden, means nothing else.
+    #[id = "edits"]
+    pub edits: IntParam,
     /// What has no place among parameters: prompt, vectors, takes, settings.
     #[nested]
     pub project: Arc<Store>,
@@ -119,6 +123,9 @@ impl TillerParams {
                     button.generate.rise();
                 }
             })),
+            edits: IntParam::new("Edits", 0, IntRange::Linear { min: 0, max: 65_535 })
+                .hide()
+                .non_automatable(),
             project,
         }
     }
@@ -147,7 +154,7 @@ mod tests {
     use super::*;
 
     /// (id, lowest, default, highest): what projects, automation lanes and scripts out there rely on.
-    const FROZEN: [(&str, &str, &str, &str); 12] = [
+    const FROZEN: [(&str, &str, &str, &str); 13] = [
         ("steer1", "-2.000", "0.000", "2.000"),
         ("steer2", "-2.000", "0.000", "2.000"),
         ("steer3", "-2.000", "0.000", "2.000"),
@@ -160,6 +167,7 @@ mod tests {
         ("seed", "0", "1", "65535"),
         ("gain", "-40.00 dB", "0.00 dB", "6.00 dB"),
         ("generate", "Off", "Off", "On"),
+        ("edits", "0", "0", "65535"),
     ];
 
     #[test]

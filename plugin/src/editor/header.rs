@@ -4,7 +4,7 @@ use egui::{Align, Layout, RichText};
 use tiller_models::bundle::discovery;
 
 use super::scene::Scene;
-use super::theme;
+use super::{settings, theme};
 
 pub fn show(ui: &mut egui::Ui, scene: &Scene) {
     ui.horizontal(|ui| {
@@ -16,6 +16,7 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
             if folder.clicked() {
                 open_data_folder();
             }
+            settings::show(ui, scene);
             ui.add_space(theme::GAP);
             let (text, colour) = match &scene.view.model {
                 Some(Ok(model)) => (format!("{}  \u{b7}  {}", model.name, model.runs_on), theme::QUIET),

@@ -4,12 +4,14 @@
 //! own but half-typed text. Tab goes through the controls, Ctrl+Enter generates, Esc cancels.
 
 mod choices;
+mod dirty;
 mod generate;
 mod header;
 mod messages;
 mod number;
 mod prompt;
 mod scene;
+mod settings;
 mod slots;
 mod song;
 mod strength;
@@ -47,6 +49,7 @@ pub struct App {
     gui: Option<GuiContext>,
     prompt: prompt::Prompt,
     messages: messages::Messages,
+    dirty: dirty::Dirty,
 }
 
 /// The window of an instance.
@@ -69,6 +72,7 @@ pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Windo
             gui: None,
             prompt: prompt::Prompt::default(),
             messages: messages::Messages::default(),
+            dirty: dirty::Dirty::default(),
         },
     )
 }
@@ -82,6 +86,7 @@ impl NiceEguiApp for App {
     ) -> Result<(), HandlerError> {
         theme::apply(&egui);
         self.gui = Some(gui);
+        self.dirty = dirty::Dirty::clean(&self.instance);
         self.instance.set_window_open(true);
         if let Some(renderer) = self.renderer.upgrade() {
             renderer.attach(&self.instance);
@@ -92,6 +97,7 @@ impl NiceEguiApp for App {
     fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut Frame) {
         let Some(gui) = self.gui.clone() else { return };
         let scene = Scene::now(&self.instance, &self.renderer, gui.param_setter());
+        self.dirty.tell(ui, &scene);
         shortcuts(ui, &scene);
         take_files(ui, &scene);
         let ground = egui::Frame::new().fill(theme::GROUND).inner_margin(12);

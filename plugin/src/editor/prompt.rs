@@ -28,7 +28,7 @@ impl Prompt {
             .id_salt("prompt scroll")
             .max_height(height)
             .min_scrolled_height(height)
-            .show(ui, |ui| ui.add_sized([ui.available_width(), height], rows))
+            .show(ui, |ui| ui.add_sized([ui.available_width(), height - 2.0], rows))
             .inner;
         if wanted.changed() {
             scene.edit(|project| project.prompt.clone_from(&self.wanted));

@@ -77,7 +77,9 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
         ui.horizontal(|ui| {
             ui.spacing_mut().interact_size.y = 20.0;
             ui.spacing_mut().button_padding = vec2(7.0, 2.0);
-            let mute = egui::Button::selectable(take.muted, RichText::new("M").size(12.0));
+            let (fill, text) =
+                if take.muted { (theme::ACCENT, theme::ON_ACCENT) } else { (theme::CONTROL, theme::TEXT) };
+            let mute = egui::Button::new(RichText::new("M").size(12.0).color(text)).fill(fill);
             if ui.add(mute).on_hover_text("Mute").clicked() {
                 wish = Some(Wish::Mute);
             }

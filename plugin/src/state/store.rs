@@ -32,6 +32,7 @@ pub struct Store {
     project: RwLock<Arc<Project>>,
     problem: RwLock<Option<Problem>>,
     version: AtomicU64,
+    edits: AtomicU64,
     /// The Generate parameter's presses. Here, because restoring a state moves the parameter and presses nothing.
     pub generate: Momentary,
     listener: Mutex<Option<Listener>>,
@@ -50,6 +51,12 @@ impl Store {
         self.version.load(Ordering::Acquire)
     }
 
+    /// Counts changes made here, as opposed to those that a host restored.
+    #[must_use]
+    pub fn edits(&self) -> u64 {
+        self.edits.load(Ordering::Acquire)
+    }
+
     /// What was wrong with the project that was restored last.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
@@ -62,6 +69,7 @@ impl Store {
             let mut project = self.project.write();
             let result = change(Arc::make_mut(&mut project));
             *self.problem.write() = None;
+            self.edits.fetch_add(1, Ordering::Release);
             self.version.fetch_add(1, Ordering::Release);
             result
         };

@@ -1,0 +1,61 @@
+//! Choices that are made once, behind one button.
+
+use egui::{ComboBox, Grid};
+use tiller_models::runtime::Provider;
+use tiller_models::steering::{Rows, Scale};
+
+use super::scene::Scene;
+use super::theme;
+use crate::state::Settings;
+
+pub fn show(ui: &mut egui::Ui, scene: &Scene) {
+    let config = egui::containers::menu::MenuConfig::new()
+        .close_behavior(egui::PopupCloseBehavior::CloseOnClickOutside);
+    egui::containers::menu::MenuButton::new("Settings").config(config).ui(ui, |ui| {
+        ui.set_min_width(330.0);
+        let mut settings = scene.project.settings.clone();
+        ui.checkbox(&mut settings.follow_automation, "New takes follow recorded automation").on_hover_text(
+            "A take's strengths are those the song passed with at its place. Off: those at the press of Generate.",
+        );
+        ui.checkbox(&mut settings.release_on_note_off, "Notes fade out when released");
+        Grid::new("settings").num_columns(2).show(ui, |ui| choices(ui, &mut settings));
+        if settings != scene.project.settings {
+            scene.edit(|project| project.settings = settings);
+        }
+    });
+}
+
+fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
+    theme::caption(ui, "Strength 1 is");
+    let scales =
+        [(Scale::Norm, "the stream's own length"), (Scale::Literal, "length 1, as the paper writes it")];
+    choose(ui, "scale", &mut settings.scale, &scales);
+    ui.end_row();
+    theme::caption(ui, "Steers");
+    let rows = [(Rows::Conditional, "the prompted side only"), (Rows::Both, "both sides of guidance")];
+    choose(ui, "rows", &mut settings.rows, &rows);
+    ui.end_row();
+    theme::caption(ui, "Runs on");
+    let providers = Provider::ALL.map(|provider| (provider.name().to_owned(), provider.name()));
+    choose(ui, "provider", &mut settings.provider, &providers);
+    ui.end_row();
+    theme::caption(ui, "Precision");
+    let precisions =
+        [(String::new(), "the model's default"), ("int8".to_owned(), "int8"), ("f32".to_owned(), "f32")];
+    choose(ui, "precision", &mut settings.precision, &precisions);
+    ui.end_row();
+    theme::caption(ui, "A bounce waits for");
+    let patience = egui::DragValue::new(&mut settings.patience_seconds).range(0.0..=3_600.0).suffix(" s");
+    ui.add(patience)
+        .on_hover_text("As long as anything is being made, it waits on. This is for when nothing is.");
+    ui.end_row();
+}
+
+fn choose<T: Clone + PartialEq>(ui: &mut egui::Ui, id: &str, value: &mut T, options: &[(T, &str)]) {
+    let text = options.iter().find(|(option, _)| option == value).map_or("", |(_, name)| name);
+    ComboBox::from_id_salt(id).selected_text(text).width(210.0).show_ui(ui, |ui| {
+        for (option, name) in options {
+            ui.selectable_value(value, option.clone(), *name);
+        }
+    });
+}
