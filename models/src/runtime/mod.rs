@@ -24,6 +24,8 @@ pub use provider::{Provider, UnknownProvider};
 pub use search::LIBRARY_VARIABLE;
 pub(crate) use session::{Graph, SessionOptions};
 
+use crate::bundle::discovery::data_folder;
+
 use library::NoLibrary;
 
 /// What went wrong below a model.
@@ -31,11 +33,12 @@ use library::NoLibrary;
 pub enum RuntimeError {
     /// No library anywhere.
     #[error(
-        "ONNX Runtime was not found; install it with `cargo xtask setup`, or set {LIBRARY_VARIABLE} to the path of \
-         its library, version 1.{} or newer{tried}",
-        ort::MINOR_VERSION
+        "ONNX Runtime was not found: put its library, version 1.{} or newer (the Python package onnxruntime has it \
+         inside), into {}, or set {LIBRARY_VARIABLE} to its path{tried}", ort::MINOR_VERSION, folder.display()
     )]
     Missing {
+        /// Where it would be found.
+        folder: PathBuf,
         /// What was tried and why it failed, empty or beginning with a separator.
         tried: String,
     },
@@ -154,7 +157,8 @@ impl Runtime {
                 Err(reason) => tried.push_str(&format!("; {} {reason}", path.display())),
             }
         }
-        Err(RuntimeError::Missing { tried })
+        let folder = data_folder().map_or_else(|| PathBuf::from("lib"), |data| data.join("runtime"));
+        Err(RuntimeError::Missing { folder, tried })
     }
 
     fn start(path: PathBuf, version: Version) -> Result<Self, RuntimeError> {
