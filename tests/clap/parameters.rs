@@ -4,7 +4,7 @@ use crate::LIMIT;
 use tiller_tests::{Parameter, fixture, isolated};
 
 /// Id in the source, the number hosts know, name, and the ends of the range as typed.
-const FROZEN: [(&str, u32, &str, [&str; 2]); 12] = [
+const FROZEN: [(&str, u32, &str, [&str; 2]); 13] = [
     ("steer1", 1_255_106_688, "Steer 1", ["-2", "2"]),
     ("steer2", 1_255_106_689, "Steer 2", ["-2", "2"]),
     ("steer3", 1_255_106_690, "Steer 3", ["-2", "2"]),
@@ -17,6 +17,8 @@ const FROZEN: [(&str, u32, &str, [&str; 2]); 12] = [
     ("seed", 3_526_257, "Seed", ["0", "65535"]),
     ("gain", 3_165_055, "Gain", ["-40 dB", "6 dB"]),
     ("generate", 1_810_371_957, "Generate", ["Off", "On"]),
+    // Hidden: it tells hosts that the project changed.
+    ("edits", 96_359_337, "Edits", ["0", "65535"]),
 ];
 
 #[test]
@@ -44,7 +46,7 @@ fn parameter_numbers_names_and_ranges_are_frozen() {
         assert_eq!(seen, FROZEN.map(|(_, number, name, _)| (number, name)));
         for (parameter, (id, _, _, ends)) in parameters.iter().zip(FROZEN) {
             assert_eq!(parameter.id, Parameter::number(id), "{id}");
-            assert!(parameter.automatable && !parameter.hidden, "{id}");
+            assert_eq!((parameter.automatable, parameter.hidden), (id != "edits", id == "edits"), "{id}");
             let typed = ends.map(|end| instance.typed(id, end).unwrap());
             assert!(
                 (typed[0] - parameter.min).abs() < 1e-6 && (typed[1] - parameter.max).abs() < 1e-6,
