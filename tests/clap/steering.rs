@@ -1,14 +1,18 @@
 //! Automation of a steering strength becomes the take's curve.
 
 use crate::{LIMIT, RENDER};
-use tiller_tests::scene::{Scene, Vector, curve, newest_take};
+use tiller_tests::scene::{Scene, curve, newest_take};
 use tiller_tests::{AudioSettings, Instance, fixture, isolated};
 
 /// Frames of a curve per second.
 const CURVE_RATE: f64 = 50.0;
 
 fn steered() -> Scene {
-    Scene { seconds: 4.0, vector: Some(Vector::File(fixture::vector().unwrap())), ..Scene::default() }
+    Scene {
+        seconds: 4.0,
+        concept: Some(fixture::vector("flute").unwrap().concept().to_owned()),
+        ..Scene::default()
+    }
 }
 
 /// 0 for two seconds, then rising to 2 within one.
@@ -60,7 +64,7 @@ fn audio_is_the_same_to_the_bit_until_the_strength_leaves_zero_and_differs_after
 fn a_strength_of_zero_is_no_steering_at_all() {
     isolated::run(LIMIT, &[], || {
         let (_, zero) = render(|_| 0.0);
-        let scene = Scene { vector: None, ..steered() };
+        let scene = Scene { concept: None, ..steered() };
         let mut instance = scene.open(&fixture::plugin().unwrap(), AudioSettings::default()).unwrap();
         scene.generate(&mut instance, RENDER).unwrap();
         let pass = scene.pass(&instance);

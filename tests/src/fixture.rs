@@ -4,6 +4,7 @@ use crate::PluginFile;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use tiller_models::steering::Vector;
 
 /// The packaged CLAP: `target/bundled/Tiller.clap`, which `cargo xtask bundle` writes.
 pub fn clap_path() -> Result<PathBuf> {
@@ -33,15 +34,25 @@ pub fn bundle() -> PathBuf {
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/default"), PathBuf::from)
 }
 
-/// A steering vector file that comes with the bundle under test, the first by name.
-pub fn vector() -> Result<PathBuf> {
+/// The steering vectors that come with the bundle under test, by file name.
+pub fn vectors() -> Result<Vec<Vector>> {
     let folder = bundle().join("vectors");
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)?
+    let entries =
+        std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
         .collect();
     files.sort();
-    files.into_iter().next().with_context(|| format!("{} holds no vector", folder.display()))
+    files.iter().map(|file| Ok(Vector::open(file)?)).collect()
+}
+
+/// The vector of `concept`, or the bundle's first.
+pub fn vector(concept: &str) -> Result<Vector> {
+    let mut vectors = vectors()?;
+    ensure!(!vectors.is_empty(), "{} comes without steering vectors", bundle().display());
+    let place = vectors.iter().position(|vector| vector.concept() == concept).unwrap_or(0);
+    Ok(vectors.swap_remove(place))
 }
 
 /// Frames of tokens a second of the bundle under test.

@@ -3,7 +3,6 @@
 use crate::{Audio, AudioSettings, Instance, Pass, PluginFile};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::time::Duration;
 
 /// What to generate.
@@ -15,25 +14,16 @@ pub struct Scene {
     pub seed: u16,
     /// Length of the take in seconds.
     pub seconds: f64,
-    /// The vector in the first steering slot, by its concept's name or by its file.
-    pub vector: Option<Vector>,
+    /// The concept of the bundle's vector in the first steering slot.
+    pub concept: Option<String>,
     /// Where the take starts, in seconds of the song.
     pub at: f64,
-}
-
-/// A steering vector for a slot.
-#[derive(Clone, Debug)]
-pub enum Vector {
-    /// One that comes with the bundle.
-    Named(String),
-    /// A file.
-    File(PathBuf),
 }
 
 impl Default for Scene {
     /// Two seconds at the song's start, unsteered.
     fn default() -> Self {
-        Self { prompt: "a calm piano melody".into(), seed: 7, seconds: 2.0, vector: None, at: 0.0 }
+        Self { prompt: "a calm piano melody".into(), seed: 7, seconds: 2.0, concept: None, at: 0.0 }
     }
 }
 
@@ -49,11 +39,7 @@ impl Scene {
 
     /// Puts the scene into an instance, as restoring a project does, leaving its takes alone.
     pub fn apply(&self, instance: &mut Instance) -> Result<()> {
-        let slot = match &self.vector {
-            None => Value::Null,
-            Some(Vector::Named(name)) => json!({ "name": name }),
-            Some(Vector::File(path)) => json!({ "name": "steered", "file": path }),
-        };
+        let slot = self.concept.as_ref().map(|concept| json!({ "name": concept }));
         let state = instance.state()?.with_project(|project| {
             project["prompt"] = json!(self.prompt);
             project["slots"] = json!([slot, null, null, null]);

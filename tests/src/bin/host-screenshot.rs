@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clack_extensions::gui::{GuiApiType, GuiConfiguration, PluginGui, Window};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tiller_tests::scene::{Scene, Vector};
+use tiller_tests::scene::Scene;
 use tiller_tests::{AudioSettings, Instance, Pace, Pass, PluginFile, fixture};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -16,8 +16,14 @@ use x11rb::protocol::xproto::{
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
-/// The takes on the picture.
-const PROMPTS: [(&str, f64, f64); 2] = [("a calm piano melody", 0.0, 8.0), ("a lively flute solo", 8.0, 4.0)];
+/// The takes on the picture: prompt, place and length in seconds, and how strongly they are steered in the end.
+const TAKES: [(&str, f64, f64, f64); 3] = [
+    ("a calm piano melody", 0.0, 8.0, 1.0),
+    ("trumpet, bass and drums", 8.0, 6.0, -0.5),
+    ("a slow organ", 4.0, 8.0, 0.5),
+];
+/// What the takes are steered to, if the bundle has it.
+const CONCEPT: &str = "flute";
 /// Longest a take may take to render.
 const LIMIT: Duration = Duration::from_secs(120);
 /// How long the editor may take to draw itself.
@@ -29,11 +35,11 @@ fn main() -> Result<()> {
     let plugin = PluginFile::load(clap)?;
     let mut instance = plugin.instantiate()?;
     instance.activate(AudioSettings::default())?;
-    for (prompt, at, seconds) in PROMPTS {
-        let vector = Some(Vector::File(fixture::vector()?));
-        let scene = Scene { prompt: prompt.into(), seed: 1, seconds, vector, at };
+    for (prompt, at, seconds, strength) in TAKES {
+        let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
+        let scene = Scene { prompt: prompt.into(), seed: 1, seconds, concept, at };
         scene.apply(&mut instance)?;
-        instance.set("steer1", "0.5")?;
+        scene.rehearse(&mut instance, |second| strength * second / seconds)?;
         scene.generate(&mut instance, LIMIT)?;
     }
     let (connection, screen) = x11rb::connect(None).context("no X11 display can be opened")?;
@@ -77,6 +83,8 @@ fn photograph(
     unsafe { gui.set_parent(&handle, Window::from_x11_handle(window.into())) }
         .context("the editor does not accept the window")?;
     gui.show(&handle).context("the editor does not show itself")?;
+    // Away with the mouse pointer, which would make the editor show a hint.
+    connection.warp_pointer(x11rb::NONE, root.root, 0, 0, 0, 0, i16::MAX, i16::MAX)?;
 
     let start = Instant::now();
     while start.elapsed() < SETTLE {

@@ -10,19 +10,19 @@ use anyhow::{Context, Result, bail, ensure};
 use picture::Panel;
 use serde_json::Value;
 use std::path::PathBuf;
-use tiller_tests::scene::{Scene, Vector, newest_take};
+use tiller_tests::scene::{Scene, newest_take};
 use tiller_tests::{Audio, AudioSettings, PluginFile, fixture};
 
 /// What is played before the steering sets in.
 const PROMPT: &str = "a calm piano melody";
-/// What it is steered to, if the bundle has it.
+/// What it is steered to, if the bundle has it; otherwise the bundle's first vector.
 const CONCEPT: &str = "flute";
 const SECONDS: f64 = 8.0;
 /// Until here the strength is 0.
 const RISE_FROM: f64 = 2.0;
-/// From here it is [`FULL`].
+/// From here it is full: what the vector recommends, or else [`FULL`].
 const RISE_TO: f64 = 5.0;
-/// The strength at the end, of the parameter's -2 to 2.
+/// Full strength where the vector recommends none, of the parameter's -2 to 2.
 const FULL: f64 = 1.0;
 /// Frames of the song bounced between two lines of progress.
 const STEP: u64 = 48_000;
@@ -33,15 +33,17 @@ fn main() -> Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
 
     let plugin = PluginFile::load(clap)?;
-    let (concept, vector) = choose_vector()?;
+    let vector = fixture::vector(CONCEPT)?;
+    let (concept, full) = (vector.concept(), vector.recommended_strength().map_or(FULL, f64::from));
+    let strength = |seconds| full * rise(seconds);
     let scene = Scene {
         prompt: PROMPT.into(),
         seed: 1,
         seconds: SECONDS,
-        vector: Some(Vector::File(vector)),
+        concept: Some(concept.to_owned()),
         at: 0.0,
     };
-    println!("      prompt: {PROMPT}; steered towards: {concept}");
+    println!("      prompt: {PROMPT}; steered towards {concept}, to a strength of {full}");
     let (unsteered, plain_take) = bounce("unsteered.wav", &plugin, &scene, |_| 0.0)?;
     let (steered, steered_take) = bounce("take.wav", &plugin, &scene, strength)?;
     check(&steered, &unsteered, &steered_take, &plain_take)?;
@@ -59,7 +61,7 @@ fn main() -> Result<()> {
             strength: &|_| 0.0,
         },
     ];
-    picture::draw(&folder.join("take.png"), &panels, FULL)?;
+    picture::draw(&folder.join("take.png"), &panels, full)?;
 
     for name in ["take.wav", "unsteered.wav", "take.png", "take.json"] {
         println!("      wrote {}", folder.join(name).display());
@@ -71,17 +73,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The automation lane: nothing, a rise, full strength.
-fn strength(seconds: f64) -> f64 {
-    FULL * ((seconds - RISE_FROM) / (RISE_TO - RISE_FROM)).clamp(0.0, 1.0)
-}
-
-/// The concept to steer to and its vector file: [`CONCEPT`], or the first the bundle has.
-fn choose_vector() -> Result<(String, PathBuf)> {
-    let wanted = fixture::bundle().join(format!("vectors/{CONCEPT}.safetensors"));
-    let file = if wanted.is_file() { wanted } else { fixture::vector()? };
-    let concept = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok((concept, file))
+/// The shape of the automation lane: nothing, a rise, 1.
+fn rise(seconds: f64) -> f64 {
+    ((seconds - RISE_FROM) / (RISE_TO - RISE_FROM)).clamp(0.0, 1.0)
 }
 
 /// What a musician does: draw the automation, play it once, press Generate, bounce.
