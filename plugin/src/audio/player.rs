@@ -9,6 +9,9 @@ use super::{Block, Note, Stand};
 use crate::instance::{AudioEnds, Clock, Instance, Press};
 use crate::timeline::{Recorder, Song, Timeline};
 
+/// How long an offline render waits at least for the renderer to take notice of a change, seconds.
+const LEAST_PATIENCE: f64 = 1.0;
+
 /// The audio thread's side of an instance.
 pub struct Player {
     instance: Arc<Instance>,
@@ -124,7 +127,8 @@ impl Player {
     fn await_renderer(&mut self) {
         let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
         let (presses, version) = (instance.presses.made(), instance.store().version());
-        Patience::of(timeline.output_buffer().patience.max(1.0)).wait(
+        timeline.update();
+        Patience::of(timeline.output_buffer().patience.max(LEAST_PATIENCE)).wait(
             || instance.progress.load(Ordering::Acquire),
             || {
                 timeline.update();

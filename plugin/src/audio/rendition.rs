@@ -8,6 +8,9 @@ const CHUNK: usize = 2_048;
 /// Samples behind one point of the waveform picture.
 const PEAK: usize = 512;
 
+/// Samples over which a take fades out at its end. Bars are no whole number of frames, so the end is a cut.
+const FADE: usize = 256;
+
 /// How far a take's audio has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stand {
@@ -125,7 +128,7 @@ impl RenditionWriter {
     }
 
     /// Appends planar audio, `[channels][samples]`; the first call says how many channels (1 or 2) there are. Samples
-    /// past the end are dropped, values that are no numbers become silence.
+    /// past the end are dropped, values that are no numbers become silence, and the last 5 ms fade out.
     pub fn append(&mut self, audio: &[Vec<f32>]) {
         let room = self.rendition.length - self.written;
         let length = audio.first().map_or(0, Vec::len).min(room);
@@ -137,7 +140,9 @@ impl RenditionWriter {
         for (channel, pending) in self.pending.iter_mut().enumerate() {
             let source = audio.get(channel).or(audio.first()).map_or(&[][..], |samples| &samples[..length]);
             for (i, &sample) in source.iter().enumerate() {
-                let sample = if sample.is_finite() { sample } else { 0.0 };
+                let to_the_end = self.rendition.length - (self.written + i);
+                let fade = (to_the_end as f32 / FADE as f32).min(1.0);
+                let sample = if sample.is_finite() { sample * fade } else { 0.0 };
                 let peak = &self.rendition.peaks[(self.written + i) / PEAK];
                 if sample.abs() > f32::from_bits(peak.load(Ordering::Relaxed)) {
                     peak.store(sample.abs().to_bits(), Ordering::Relaxed);
@@ -210,7 +215,9 @@ mod tests {
         writer.append(&[audio[5_000..].to_vec()]);
         writer.finish();
         assert_eq!(rendition.stand(), Stand::Complete);
-        assert_eq!(read(&rendition, 0, 10_000).0, audio);
+        let (whole, ..) = read(&rendition, 0, 10_000);
+        assert_eq!(whole[..10_000 - FADE], audio[..10_000 - FADE]);
+        assert_eq!(whole[10_000 - FADE / 2], audio[10_000 - FADE / 2] * 0.5, "the end fades");
         assert_eq!(read(&rendition, 9_990, 100).2, 0, "past the end is silence, not a miss");
     }
 
@@ -242,7 +249,7 @@ mod tests {
 
     #[test]
     fn values_that_are_no_numbers_become_silence() {
-        let (rendition, mut writer) = Rendition::begin(3);
+        let (rendition, mut writer) = Rendition::begin(3 + FADE);
         writer.append(&[vec![f32::NAN, f32::INFINITY, 0.5]]);
         writer.finish();
         assert_eq!(read(&rendition, 0, 3).0, [0.0, 0.0, 0.5]);

@@ -1,6 +1,6 @@
 //! The button, and how far things are.
 
-use egui::{Button, RichText, vec2};
+use egui::{Button, Label, RichText, vec2};
 
 use super::scene::Scene;
 use super::theme;
@@ -20,7 +20,7 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
             }
             progress(ui, scene);
         } else if let Some(text) = hint(scene) {
-            ui.label(RichText::new(text).color(theme::QUIET));
+            ui.add(Label::new(RichText::new(text).color(theme::QUIET)).wrap());
         }
     });
 }

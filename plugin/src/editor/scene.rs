@@ -7,8 +7,8 @@ use nice_plug::prelude::ParamSetter;
 
 use crate::instance::{Clock, Instance, Press};
 use crate::params::TillerParams;
-use crate::renderer::{ModelCard, Renderer, View};
-use crate::state::{Project, Slot};
+use crate::renderer::{ModelCard, Renderer, Status, View};
+use crate::state::{Project, Slot, Take};
 
 /// One frame's snapshot of an instance, and the ways to change it.
 pub struct Scene<'a> {
@@ -47,8 +47,15 @@ impl<'a> Scene<'a> {
 
     /// Gives up what is being made.
     pub fn cancel(&self) {
-        if self.view.busy() {
-            self.edit(|project| project.takes.retain(|take| take.codes.is_some()));
+        let underway = |status: &Status| matches!(status, Status::Waiting | Status::Working(_));
+        let takes = self.project.takes.iter().zip(&self.view.takes);
+        let given_up: Vec<_> = takes
+            .filter(|(take, view)| take.codes.is_none() && underway(&view.status))
+            .map(|(take, _)| take)
+            .collect();
+        if !given_up.is_empty() {
+            let stays = |take: &Arc<Take>| !given_up.iter().any(|given_up| Arc::ptr_eq(given_up, take));
+            self.edit(|project| project.takes.retain(stays));
         }
     }
 

@@ -189,9 +189,15 @@ impl Desk {
                 }
             }
         }
-        instance.advanced();
         if !matches!(self.pieces[index].work, Pending::Continue(_)) {
             self.show(&instance, &instance.store().project());
+        }
+    }
+
+    /// Tells the instance that something got done, for it or for another.
+    pub fn note_progress(&self) {
+        if let Some(instance) = self.instance.upgrade() {
+            instance.advanced();
         }
     }
 

@@ -142,6 +142,8 @@ fn run(core: &Core, factory: &Factory) {
             Some((urgency, desk)) => {
                 loaded = true;
                 desk.work(urgency.index(), &mut *studio);
+                // Whoever waits for a turn sees that turns are taken.
+                desks.iter().for_each(Desk::note_progress);
             }
             None if loaded => {
                 let asleep = std::time::Instant::now();

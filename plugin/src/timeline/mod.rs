@@ -14,10 +14,10 @@ pub use song::{Song, Span};
 use std::sync::Arc;
 
 use crate::audio::Rendition;
-use crate::state::Place;
+use crate::state::{Place, Settings};
 
 /// What the audio thread reads: the finished and growing audio of every take, at one sample rate.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Timeline {
     /// Takes in the project's order, muted ones left out.
     pub entries: Vec<Entry>,
@@ -33,6 +33,22 @@ pub struct Timeline {
     pub release_on_note_off: bool,
     /// How long an offline render waits without any progress, seconds.
     pub patience: f64,
+}
+
+/// Nothing yet, from before the renderer's first look at an instance.
+impl Default for Timeline {
+    fn default() -> Self {
+        let Settings { release_on_note_off, patience_seconds, .. } = Settings::default();
+        Self {
+            entries: Vec::new(),
+            newest: None,
+            sample_rate: 0,
+            answered: 0,
+            version: 0,
+            release_on_note_off,
+            patience: patience_seconds,
+        }
+    }
 }
 
 /// One take on the timeline.

@@ -34,7 +34,9 @@ fn set(host: &Host, seed: i32, bars: i32) {
 fn expected() -> Vec<f32> {
     let take = (0..BAR).map(|sample| {
         // As the tones store it: in ten-thousandths.
-        (level(5, sample / FRAME, 0.0) * 10_000.0).round() / 10_000.0
+        let level = (level(5, sample / FRAME, 0.0) * 10_000.0).round() / 10_000.0;
+        // The last 256 samples fade out.
+        level * ((BAR - sample) as f32 / 256.0).min(1.0)
     });
     std::iter::repeat_n(0.0, BAR).chain(take).chain(std::iter::repeat_n(0.0, BAR)).collect()
 }
