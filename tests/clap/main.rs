@@ -7,6 +7,7 @@ mod bounce;
 mod faults;
 mod generate;
 mod instances;
+mod package;
 mod parameters;
 mod playback;
 mod state;

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: generation speed from `tiller bench`, and what the plugin costs a host, in one run.
+//! `cargo xtask bench`: speed of generation, and what the plugin costs its host, measured in one run.
 
 use crate::build::{self, Profile};
 use crate::{bundle, process, stages::Stages, workspace::Workspace};
@@ -7,19 +7,18 @@ use std::process::Command;
 
 /// Builds with optimisation, measures and prints. Timings are reported, never asserted.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    let mut stages = Stages::of(5);
+    let mut stages = Stages::of(4);
     let runtime = stages.run("System and ONNX Runtime", || bundle::prepare(workspace))?;
     stages.run("Build", || build::all(workspace, Profile::Release))?;
     let package = stages.run("Package", || bundle::write(workspace, Profile::Release))?;
-    let measured = |program: &str| {
-        let mut command = Command::new(Profile::Release.program(workspace, program));
-        command.env("TILLER_ONNXRUNTIME", &runtime.library).env("TILLER_BUNDLE", workspace.embedded_bundle());
-        command
-    };
-    stages.run("Generation", || {
-        process::run(measured("tiller").args(["bench", "--json"])).context("the models were not measured")
-    })?;
-    stages.run("Plugin in a host", || {
-        process::run(measured("host-bench").arg(&package.clap)).context("the plugin was not measured")
+    stages.run("Measure", || {
+        process::run(
+            Command::new(Profile::Release.program(workspace, "host-bench"))
+                .arg(Profile::Release.program(workspace, "tiller"))
+                .arg(&package.clap)
+                .env("TILLER_ONNXRUNTIME", &runtime.library)
+                .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+        )
+        .context("the measurement did not finish")
     })
 }
