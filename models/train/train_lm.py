@@ -24,7 +24,12 @@ from shapes import PAD_TEXT, Shape
 from threads import Threads
 
 DROPPED = 0.12                            # share of examples without text
-BUCKETS = ((10, 500, 4), (30, 1500, 2))   # seconds, frames, batch
+# Frames of an example, examples in a batch, share of the batches. Most are short crops from anywhere in a clip: only
+# where nothing was heard before must the text be listened to. Whole clips teach form and far positions.
+LENGTHS = ((100, 20, 0.65), (500, 4, 0.3), (1500, 2, 0.05))
+# Share of the tokens heard that are not what was played: few in most examples, so that a take survives its own
+# mistakes; many in the others, so that they have to be guessed from the text.
+FEW, MANY, OFTEN = 0.05, (0.4, 1.0), 0.3
 WEIGHTS = (1.4, 1.0, 0.9, 0.7)            # the first codebook carries the music
 
 
@@ -45,9 +50,14 @@ class Codes:
             self.clips.append(record)
         self.by_split = {s: [c for c in self.clips if c["split"] == s] for s in ("train", "valid")}
 
-    def batch(self, clips: list, captions: list):
-        """Codes [B, 4, T], text ids [B, L] and mask [B, L]; a caption of -1 means no text."""
-        codes = np.stack([self.codes[c["offset"]:c["offset"] + c["frames"]] for c in clips]).astype(np.int64)
+    def batch(self, clips: list, captions: list, starts: list | None = None, frames: int | None = None):
+        """Codes [B, 4, T], text ids [B, L] and mask [B, L]; a caption of -1 means no text.
+
+        `starts` are the first frames of crops `frames` long; without them whole clips of one length.
+        """
+        starts, frames = starts or [0] * len(clips), frames or clips[0]["frames"]
+        firsts = [c["offset"] + start for c, start in zip(clips, starts)]
+        codes = np.stack([self.codes[first:first + frames] for first in firsts]).astype(np.int64)
         ids = [c["ids"][max(n, 0)] for c, n in zip(clips, captions)]
         width = max(map(len, ids))
         text = torch.full((len(ids), width), PAD_TEXT)
@@ -58,9 +68,13 @@ class Codes:
         return torch.from_numpy(codes).transpose(1, 2), text, mask
 
 
-def loss_of(model: LanguageModel, codes, text, mask) -> torch.Tensor:
-    """Cross entropy of each codebook, [K], in nats."""
-    ids, target = delayed(codes, model.shape.codec.codebook_size)
+def loss_of(model: LanguageModel, codes, text, mask, corrupted=None) -> torch.Tensor:
+    """Cross entropy of each codebook, [K], in nats; `corrupted` [B, 1, 1] is the share of input tokens replaced."""
+    entries = model.shape.codec.codebook_size
+    ids, target = delayed(codes, entries)
+    if corrupted is not None:
+        wrong = (torch.rand(ids.shape) < corrupted) & (ids < entries)
+        ids = torch.where(wrong, torch.randint(entries, ids.shape), ids)
     with torch.autocast("cpu", torch.bfloat16):
         x = model.decoder(ids, model.condition(text, mask), mask, hidden=True)
         return torch.stack([F.cross_entropy(head(x).flatten(0, 1).float(), target[:, k].flatten(), ignore_index=-100)
@@ -69,16 +83,23 @@ def loss_of(model: LanguageModel, codes, text, mask) -> torch.Tensor:
 
 @torch.no_grad()
 def evaluate(model, data, clips) -> dict:
-    """Held-out losses: per codebook with text, and the first codebook without."""
+    """Held-out losses: per codebook with text; and the first codebook of short crops with ("told") and without.
+
+    The gap between the last two says whether the text is listened to.
+    """
     model.eval()
-    rows, bare = [], []
+    rows, told, bare = [], [], []
     for first in range(0, len(clips), 8):
         part = clips[first:first + 8]
         rows.append(loss_of(model, *data.batch(part, [0] * len(part))))
-        bare.append(loss_of(model, *data.batch(part, [-1] * len(part)))[0])
+        for start in (60, 260):
+            crop = {"starts": [start] * len(part), "frames": 25}
+            told.append(loss_of(model, *data.batch(part, [0] * len(part), **crop))[0])
+            bare.append(loss_of(model, *data.batch(part, [-1] * len(part), **crop))[0])
     model.train()
     means = torch.stack(rows).mean(0).tolist()
-    return {**{f"loss{k}": v for k, v in enumerate(means)}, "untold0": torch.stack(bare).mean().item()}
+    return {**{f"loss{k}": v for k, v in enumerate(means)},
+            "told0": torch.stack(told).mean().item(), "untold0": torch.stack(bare).mean().item()}
 
 
 def main():
@@ -88,6 +109,7 @@ def main():
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=2e-3)
+    parser.add_argument("--text-lr", type=float, default=4e-4)
     parser.add_argument("--weight-decay", type=float, default=0.1)
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
@@ -97,17 +119,23 @@ def main():
     data, model = Codes(a.work), LanguageModel(Shape())
     matrices = [p for n, p in model.named_parameters() if p.ndim > 1 and "layers" in n and "norm" not in n]
     ids = {id(p) for p in matrices}
+    text = list(model.text_encoder.parameters())
+    ids |= {id(p) for p in text}
     others = [p for p in model.parameters() if id(p) not in ids]
-    optimiser = Optimiser(matrices, others, a.lr, a.adam_lr, a.weight_decay, betas=(0.9, 0.95))
-    buckets = [(batch, [c for c in data.by_split["train"] if c["frames"] == frames]) for _, frames, batch in BUCKETS]
-    shares = np.array([len(c) / b for b, c in buckets])
-    held_out = [c for c in data.by_split["valid"] if c["frames"] == BUCKETS[0][1]][:24]
+    groups = [{"params": others}, {"params": text, "lr": a.text_lr}]
+    optimiser = Optimiser(matrices, groups, a.lr, a.adam_lr, a.weight_decay, betas=(0.9, 0.95))
+    train = data.by_split["train"]
+    lengths = [(frames, batch, share, [c for c in train if c["frames"] >= frames]) for frames, batch, share in LENGTHS]
+    lengths = [entry for entry in lengths if entry[3]]
+    shares = np.array([share for _, _, share, _ in lengths])
+    held_out = [c for c in data.by_split["valid"] if c["frames"] == 500][:24]
 
     spent, step, path = 0.0, 0, a.work / "lm.pt"
     if path.exists():
         saved = torch.load(path, weights_only=False)
         model.load_state_dict(saved["model"])
-        optimiser.load_state_dict(saved["optimiser"])
+        if "optimiser" in saved:
+            optimiser.load_state_dict(saved["optimiser"])
         spent, step = saved["spent"], saved["step"]
         rng = np.random.default_rng(step)
         print(f"going on from step {step}, {spent / 60:.1f} min", flush=True)
@@ -135,13 +163,15 @@ def main():
         progress = spent / (60 * a.minutes)
         if progress >= 1:
             break
-        batch, clips = buckets[rng.choice(len(buckets), p=shares / shares.sum())]
+        frames, batch, _, clips = lengths[rng.choice(len(lengths), p=shares / shares.sum())]
         picks = [clips[n] for n in rng.integers(len(clips), size=batch)]
+        starts = [int(rng.integers(c["frames"] - frames + 1)) for c in picks]
         captions = [-1 if rng.random() < DROPPED else int(rng.integers(len(c["captions"]))) for c in picks]
-        codes, text, mask = data.batch(picks, captions)
-        losses = loss_of(model, codes, text, mask)
+        codes, words, mask = data.batch(picks, captions, starts, frames)
+        many = torch.empty(batch, 1, 1).uniform_(*MANY)
+        losses = loss_of(model, codes, words, mask, torch.where(torch.rand(batch, 1, 1) < OFTEN, many, FEW))
         (losses * weights / weights.sum()).sum().backward()
-        torch.nn.utils.clip_grad_norm_(others, 1.0)
+        torch.nn.utils.clip_grad_norm_(others + text, 1.0)
         optimiser.step(clock_factor(progress, step, warm_up=30, decay_from=0.3))
         step += 1
         frames_seen += codes.shape[0] * codes.shape[2]
