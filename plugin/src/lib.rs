@@ -11,6 +11,7 @@ pub mod params;
 pub mod renderer;
 pub mod state;
 pub mod timeline;
+mod vst3;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -219,4 +220,3 @@ impl Vst3Plugin for Tiller {
 }
 
 nice_export_clap!(Tiller);
-nice_export_vst3!(Tiller);

@@ -131,6 +131,9 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    // Sample counts of tests are small.
+    #![allow(clippy::cast_possible_wrap)]
+
     use proptest::prelude::*;
 
     use super::*;

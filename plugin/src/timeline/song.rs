@@ -76,6 +76,9 @@ impl Span {
 
 #[cfg(test)]
 mod tests {
+    // Sample counts of tests are small.
+    #![allow(clippy::cast_possible_wrap)]
+
     use proptest::prelude::*;
 
     use super::*;

@@ -1,6 +1,9 @@
 //! An instance as a host drives it, without a host and without ONNX Runtime: blocks go in, and a studio that makes
 //! tones instead of music stands behind the renderer.
 
+// Sample counts of tests are small, and a test has no one to hand an error to.
+#![allow(clippy::cast_possible_wrap, clippy::unwrap_used)]
+
 mod host;
 mod tones;
 
