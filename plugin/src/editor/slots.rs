@@ -11,13 +11,13 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
     theme::caption(ui, "Steering");
     for (slot, param) in scene.params.slots().into_iter().enumerate() {
         ui.horizontal(|ui| {
-            let (dot, _) = ui.allocate_exact_size(egui::vec2(10.0, theme::ROW), egui::Sense::hover());
+            let (dot, name) = ui.allocate_exact_size(egui::vec2(10.0, theme::ROW), egui::Sense::hover());
+            name.on_hover_text(format!("\u{201c}Steer {}\u{201d} in your host's automation", slot + 1));
             let chosen = scene.project.slots[slot].is_some();
             let colour = if chosen { theme::SLOT[slot] } else { theme::LINE };
             ui.painter().circle_filled(dot.center(), 4.5, colour);
             chooser(ui, scene, slot);
-            strength::show(ui, &scene.setter, param, colour).on_hover_text(
-                "Drag; double-click for 0. Automate it in your host as \u{201c}Steer\u{201d}.",
+            strength::show(ui, &scene.setter, param, colour); double-click for 0. Automate it in your host as \u{201c}Steer\u{201d}.",
             );
         });
     }

@@ -45,3 +45,47 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
         made: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::Slot;
+    use crate::timeline::Landing;
+
+    fn press(seconds: f64, bars: u32) -> Press {
+        Press {
+            host: Landing { tempo: Some(90.0), bar_length: Some(3.0), ..Landing::default() },
+            strengths: [0.5, -1.0, 0.0, 2.0],
+            guidance: 4.0,
+            temperature: 0.8,
+            top_k: 50,
+            bars,
+            seconds,
+            seed: 9,
+        }
+    }
+
+    #[test]
+    fn bars_last_as_long_as_the_host_says_and_seconds_win_over_them() {
+        let project = Project::default();
+        assert_eq!(take_of(&press(0.0, 4), &project).recipe.seconds, 8.0);
+        assert_eq!(take_of(&press(5.5, 4), &project).recipe.seconds, 5.5);
+    }
+
+    #[test]
+    fn lengths_no_model_can_make_are_brought_into_range() {
+        let mut slow = press(0.0, 64);
+        slow.host.tempo = Some(1.0);
+        assert_eq!(take_of(&slow, &Project::default()).recipe.seconds, MAX_TAKE_SECONDS);
+        assert_eq!(take_of(&press(1e-9, 1), &Project::default()).recipe.seconds, MIN_TAKE_SECONDS);
+    }
+
+    #[test]
+    fn filled_slots_steer_with_the_strengths_of_the_press() {
+        let mut project = Project::default();
+        project.slots[1] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        let take = take_of(&press(1.0, 1), &project);
+        let [steering] = &take.recipe.steering[..] else { panic!("one slot is filled") };
+        assert_eq!((steering.slot, steering.curve.at(0)), (2, -1.0));
+    }
+}
