@@ -17,8 +17,7 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
             let colour = if chosen { theme::SLOT[slot] } else { theme::LINE };
             ui.painter().circle_filled(dot.center(), 4.5, colour);
             chooser(ui, scene, slot);
-            strength::show(ui, &scene.setter, param, colour); double-click for 0. Automate it in your host as \u{201c}Steer\u{201d}.",
-            );
+            strength::show(ui, &scene.setter, param, colour);
         });
     }
 }
