@@ -50,7 +50,9 @@ pub fn hosts(workspace: &Workspace) -> Result<PathBuf> {
             ])
             .arg(&folder)
             .arg("--requirement")
-            .arg(&requirements),
+            .arg(&requirements)
+            // Only a folder of the project's own is written, so pip need not warn root.
+            .env("PIP_ROOT_USER_ACTION", "ignore"),
     )
     .context("pip could not install the VST3 test hosts; they exist for Python 3.11 to 3.14")?;
     std::fs::write(&stamp_file, stamp)

@@ -39,6 +39,13 @@ pub const PIP: Requirement = Requirement {
     present: || crate::python::interpreter().is_ok_and(|python| runs(python, &["-m", "pip", "--version"])),
 };
 
+/// Libraries that DawDreamer, one of the test hosts, is linked against.
+pub const TEST_HOSTS: Requirement = Requirement {
+    what: "the OpenGL and GLib libraries one of the test hosts is linked against",
+    packages: &["libgl1", "libglib2.0-0"],
+    present: || !cfg!(target_os = "linux") || libraries(&["libGL.so.1", "libglib-2.0.so.0"]),
+};
+
 /// A display without a screen, with OpenGL in software, for `cargo xtask screenshot`.
 pub const DISPLAY: Requirement = Requirement {
     what: "Xvfb and the X11 and OpenGL libraries the editor opens",
@@ -48,16 +55,12 @@ pub const DISPLAY: Requirement = Requirement {
         "libgl1-mesa-dri",
         "libx11-6",
         "libx11-xcb1",
-        "libxcb1",
         "libxcursor1",
         "libxkbcommon-x11-0",
     ],
     present: || {
         runs("sh", &["-c", "command -v Xvfb"])
-            && ["libGL.so.1", "libX11-xcb.so.1", "libXcursor.so.1", "libxkbcommon-x11.so.0"]
-                .map(library)
-                .iter()
-                .all(|has| *has)
+            && libraries(&["libGL.so.1", "libX11-xcb.so.1", "libXcursor.so.1", "libxkbcommon-x11.so.0"])
     },
 };
 
@@ -100,13 +103,14 @@ fn may_install() -> bool {
         && process::output(Command::new("id").arg("-u")).is_some_and(|id| id.trim() == "0")
 }
 
-/// Whether the dynamic linker knows the library.
-fn library(name: &str) -> bool {
+/// Whether the dynamic linker knows all of the libraries.
+fn libraries(names: &[&str]) -> bool {
     // ldconfig lives in /sbin, which is not on every user's PATH.
-    ["ldconfig", "/sbin/ldconfig"]
+    let list = ["ldconfig", "/sbin/ldconfig"]
         .iter()
         .find_map(|ldconfig| process::output(Command::new(ldconfig).arg("-p")))
-        .is_some_and(|list| list.lines().any(|line| line.trim_start().starts_with(name)))
+        .unwrap_or_default();
+    names.iter().all(|name| list.lines().any(|line| line.trim_start().starts_with(name)))
 }
 
 fn runs(program: &str, arguments: &[&str]) -> bool {

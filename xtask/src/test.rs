@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything the gate runs.
 
 use crate::build::{self, Profile};
-use crate::{bundle, process, python, stages::Stages, workspace::Workspace};
+use crate::{bundle, process, python, stages::Stages, system, workspace::Workspace};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -35,7 +35,10 @@ impl Counts {
 pub fn run(workspace: &Workspace) -> Result<()> {
     let mut stages = Stages::of(8);
     let mut counts = Counts::default();
-    let runtime = stages.run("System and ONNX Runtime", || bundle::prepare(workspace))?;
+    let runtime = stages.run("System and ONNX Runtime", || {
+        system::ensure(&[system::TEST_HOSTS])?;
+        bundle::prepare(workspace)
+    })?;
     stages.run("Format", || {
         process::run(build::cargo(workspace).args(["fmt", "--all", "--check"])).context(
             "some file is not formatted: run `cargo fmt --all` (`rustup component add rustfmt` if cargo has no fmt)",
