@@ -11,14 +11,13 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     let runtime = stages.run("System and ONNX Runtime", || bundle::prepare(workspace))?;
     stages.run("Build", || build::all(workspace, Profile::Dev))?;
     let package = stages.run("Package", || bundle::write(workspace, Profile::Dev))?;
-    stages.run("Render in a host", || {
-        process::run(
-            Command::new(Profile::Dev.program(workspace, "host-demo"))
-                .arg(&package.clap)
-                .arg(workspace.target.join("demo"))
-                .env("TILLER_ONNXRUNTIME", &runtime.library)
-                .env("TILLER_BUNDLE", workspace.embedded_bundle()),
-        )
-        .context("the demo did not finish")
-    })
+    stages.last("Render in a host");
+    process::run(
+        Command::new(Profile::Dev.program(workspace, "host-demo"))
+            .arg(&package.clap)
+            .arg(workspace.target.join("demo"))
+            .env("TILLER_ONNXRUNTIME", &runtime.library)
+            .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+    )
+    .context("the demo did not finish")
 }

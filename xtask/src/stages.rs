@@ -31,6 +31,12 @@ impl Stages {
         result
     }
 
+    /// Starts the last stage of a command that ends in a line of its own, which nothing may follow.
+    pub fn last(&mut self, title: &str) {
+        self.started += 1;
+        println!("\n[{}/{}] {title}", self.started, self.total);
+    }
+
     /// All stages so far with their times, one a line.
     pub fn summary(&self) -> String {
         let width = self.times.iter().map(|(title, _)| title.chars().count()).max().unwrap_or(0);
