@@ -14,9 +14,9 @@ use tiller_tests::scene::{Scene, newest_take};
 use tiller_tests::{Audio, AudioSettings, PluginFile, fixture};
 
 /// What is played before the steering sets in.
-const PROMPT: &str = "a calm piano melody";
+const PROMPT: &str = "solo flute";
 /// What it is steered to, if the bundle has it; otherwise the bundle's first vector.
-const CONCEPT: &str = "flute";
+const CONCEPT: &str = "drums";
 const SECONDS: f64 = 8.0;
 /// Until here the strength is 0.
 const RISE_FROM: f64 = 2.0;
