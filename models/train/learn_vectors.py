@@ -102,11 +102,11 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("target/train"))
-    parser.add_argument("--pairs", type=int, default=64)
-    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--pairs", type=int, default=40)
+    parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--concepts", nargs="+", default=CONCEPTS)
-    parser.add_argument("--layers", type=int, nargs="+", default=[2, 3, 4, 5], help="recommended layers")
-    parser.add_argument("--strength", type=float, default=0.5, help="recommended strength")
+    parser.add_argument("--layers", type=int, nargs="+", default=[4], help="recommended layers")
+    parser.add_argument("--strength", type=float, default=0.3, help="recommended strength")
     a = parser.parse_args()
     model, codec = load_lm(a.work), load_codec(a.work)
     banks = [Bank(f, a.work / "banks") for f in TRAINING_FONTS]
