@@ -1,6 +1,7 @@
 //! Imported graphs against what transformers makes of the same checkpoints.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_possible_wrap, reason = "a few dozen positions")]
 
 mod common;
 

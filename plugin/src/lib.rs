@@ -75,6 +75,16 @@ impl Plugin for Tiller {
     // Never the framework's executor: see `renderer`.
     type BackgroundTask = ();
 
+    // The process is the host's: warnings only, unless `TILLER_LOG` asks for more, and never the panic hook that the
+    // framework sets where a logger reports success.
+    fn setup_logger() -> Option<bool> {
+        use tracing_subscriber::{EnvFilter, fmt};
+        let filter = EnvFilter::try_from_env("TILLER_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+        // Fails where the host has a logger already, which then gets our lines.
+        let _ = fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+        Some(false)
+    }
+
     fn params(&self) -> Arc<dyn Params> {
         self.instance.params.clone()
     }

@@ -20,6 +20,8 @@ const CONCEPT: &str = "drums";
 const SECONDS: f64 = 8.0;
 /// Until here the strength is 0.
 const RISE_FROM: f64 = 2.0;
+/// How far ahead the resampler from the codec's rate to the host's looks, seconds: two of its chunks of 1,024 samples.
+const RESAMPLER_REACH: f64 = 0.064;
 /// From here it is full: what the vector recommends, or else [`FULL`].
 const RISE_TO: f64 = 5.0;
 /// Full strength where the vector recommends none, of the parameter's -2 to 2.
@@ -114,9 +116,8 @@ fn check(steered: &Audio, unsteered: &Audio, steered_take: &Value, plain_take: &
     let sample = steered.first_difference(unsteered).context("steering changed no sample")?;
     let earliest = (token.saturating_sub(fixture::look_ahead()?)) as f64 / rate;
     let differs = sample as f64 / steered.sample_rate;
-    // One frame of grace for the resampler from the codec's rate to the host's.
     ensure!(
-        differs >= earliest - 1.0 / rate,
+        differs >= earliest - RESAMPLER_REACH,
         "the audio differs from {differs:.3} s on, before the codec looks ahead to the changed tokens at {earliest:.3} s"
     );
     println!(
