@@ -45,7 +45,7 @@ fn main() -> Result<()> {
         concept: Some(concept.to_owned()),
         at: 0.0,
     };
-    println!("      prompt: {PROMPT}; steered towards {concept}, to a strength of {full}");
+    println!("      prompt: {PROMPT}; steered towards {concept}, to a strength of {full:.2}");
     let (unsteered, plain_take) = bounce("unsteered.wav", &plugin, &scene, |_| 0.0)?;
     let (steered, steered_take) = bounce("take.wav", &plugin, &scene, strength)?;
     check(&steered, &unsteered, &steered_take, &plain_take)?;
