@@ -23,6 +23,10 @@ PARAMETERS = [
 
 RATE = 48_000
 
+#: pedalboard plays notes into a fresh instrument until it sounds, for as many seconds as this. Tiller is silent until it
+#: has a take, and ready at once.
+WARM_UP = 0.05
+
 
 def take(seconds: float, seed: int = 3) -> dict:
     """A take at the song's start that has a recipe and is yet to be rendered."""

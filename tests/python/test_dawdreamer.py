@@ -9,7 +9,7 @@ import dawdreamer
 import numpy as np
 
 import vst3_preset
-from common import PARAMETERS, PLUGIN, RATE, take
+from common import PARAMETERS, PLUGIN, RATE, WARM_UP, take
 
 #: Longest a take of a second may take to render, in seconds.
 PATIENCE = 60.0
@@ -35,7 +35,7 @@ class DawDreamer(unittest.TestCase):
         # DawDreamer cannot write a preset, so pedalboard says what a fresh instance's looks like.
         import pedalboard
 
-        preset = pedalboard.load_plugin(PLUGIN).preset_data
+        preset = pedalboard.load_plugin(PLUGIN, initialization_timeout=WARM_UP).preset_data
         self.restore(vst3_preset.with_project(vst3_preset.read(preset), takes=[take(seconds)]), preset)
 
     def render_when_ready(self, seconds: float) -> np.ndarray:

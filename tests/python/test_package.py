@@ -10,7 +10,7 @@ import numpy as np
 import pedalboard
 
 import vst3_preset
-from common import PLUGIN, RATE, take
+from common import PLUGIN, RATE, WARM_UP, take
 
 
 class Package(unittest.TestCase):
@@ -21,7 +21,7 @@ class Package(unittest.TestCase):
             os.environ["TILLER_DATA"] = folder
             os.chdir(folder)
             copy = shutil.copytree(PLUGIN, Path(folder, "Tiller.vst3"))
-            plugin = pedalboard.load_plugin(str(copy))
+            plugin = pedalboard.load_plugin(str(copy), initialization_timeout=WARM_UP)
             preset = plugin.preset_data
             state = vst3_preset.with_project(vst3_preset.read(preset), takes=[take(0.5)])
             plugin.preset_data = vst3_preset.write(preset, state)
