@@ -74,11 +74,9 @@ impl Scene {
         let before = takes(instance)?.len();
         self.press(instance)?;
         instance
-            .run_until(limit, |instance| {
-                let takes = takes(instance)?;
-                Ok(takes.len() > before && takes.iter().all(|take| !take["codes"].is_null()))
-            })
-            .context("the take did not finish")
+            .run_until(limit, |instance| Ok(takes(instance)?.len() > before))
+            .context("no take appeared")?;
+        finish(instance, limit)
     }
 
     /// Plays over the take once so that the plugin hears the automation of the first slot, without any take there
@@ -102,6 +100,14 @@ impl Scene {
 pub const GENERATE: &str = "generate";
 /// Id of the first slot's strength.
 pub const STRENGTH: &str = "steer1";
+
+/// Waits until every take has its codes, which is within `limit` or an error. The last sample of a take is heard a moment
+/// before the take is entered in the project as finished.
+pub fn finish(instance: &mut Instance, limit: Duration) -> Result<()> {
+    instance
+        .run_until(limit, |instance| Ok(takes(instance)?.iter().all(|take| !take["codes"].is_null())))
+        .context("a take did not finish")
+}
 
 /// The takes in the instance's project, oldest first, as `docs/state.md` describes them.
 pub fn takes(instance: &mut Instance) -> Result<Vec<Value>> {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use picture::Panel;
 use serde_json::Value;
 use std::path::PathBuf;
-use tiller_tests::scene::{Scene, newest_take};
+use std::time::Duration;
+use tiller_tests::scene::{Scene, finish, newest_take};
 use tiller_tests::{Audio, AudioSettings, PluginFile, fixture};
 
 /// What is played before the steering sets in.
@@ -26,6 +27,8 @@ const RESAMPLER_REACH: f64 = 0.064;
 const RISE_TO: f64 = 5.0;
 /// Full strength where the vector recommends none, of the parameter's -2 to 2.
 const FULL: f64 = 1.0;
+/// How long after its last sample a take may take to be entered in the project.
+const LIMIT: Duration = Duration::from_secs(10);
 /// Frames of the song bounced between two lines of progress.
 const STEP: u64 = 48_000;
 
@@ -96,6 +99,7 @@ fn bounce(
         audio.append(&instance.play(&song.part(from, STEP))?)?;
         println!("      {name}: {:.0} of {SECONDS:.0} s bounced", audio.frames() as f64 / audio.sample_rate);
     }
+    finish(&mut instance, LIMIT)?;
     let take = newest_take(&mut instance)?;
     ensure!(audio.peak() > 1e-4, "{name} is silent: the plugin did not render the take");
     // The host plays the same song again, and must get the same samples.
