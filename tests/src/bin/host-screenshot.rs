@@ -52,6 +52,10 @@ fn photograph(
     instance: &mut Instance,
     picture: &Path,
 ) -> Result<()> {
+    let root = &connection.setup().roots[screen];
+    // Away with the mouse pointer, which would make the editor show a hint.
+    connection.warp_pointer(x11rb::NONE, root.root, 0, 0, 0, 0, i16::MAX, i16::MAX)?;
+    connection.sync()?;
     let configuration = GuiConfiguration { api_type: GuiApiType::X11, is_floating: false };
     let handle = instance.raw().plugin_handle();
     let gui: PluginGui = handle.get_extension().context("the plugin has no editor")?;
@@ -60,7 +64,6 @@ fn photograph(
     let size = gui.get_size(&handle).context("the editor names no size")?;
     let (width, height) = (u16::try_from(size.width)?, u16::try_from(size.height)?);
 
-    let root = &connection.setup().roots[screen];
     let window = connection.generate_id()?;
     let events = CreateWindowAux::new().event_mask(EventMask::STRUCTURE_NOTIFY);
     connection.create_window(
@@ -83,8 +86,6 @@ fn photograph(
     unsafe { gui.set_parent(&handle, Window::from_x11_handle(window.into())) }
         .context("the editor does not accept the window")?;
     gui.show(&handle).context("the editor does not show itself")?;
-    // Away with the mouse pointer, which would make the editor show a hint.
-    connection.warp_pointer(x11rb::NONE, root.root, 0, 0, 0, 0, i16::MAX, i16::MAX)?;
 
     let start = Instant::now();
     while start.elapsed() < SETTLE {
