@@ -42,9 +42,9 @@ class Discriminator(nn.Module):
         super().__init__()
         self.listeners = nn.ModuleList(Listener(s) for s in SIZES)
 
-    def forward(self, wave):
-        """A list of (score, features)."""
-        return [listener(wave) for listener in self.listeners]
+    def forward(self, wave, chosen=range(len(SIZES))):
+        """A list of (score, features), one for each listener that is asked."""
+        return [self.listeners[n](wave) for n in chosen]
 
 
 def own_loss(real: list, fake: list) -> torch.Tensor:

@@ -37,7 +37,7 @@ def solos(count: int, seconds: int, fonts, work: Path):
     others = count - sum(want.values())
     while any(want.values()) or others > 0:
         seed += 1
-        piece = compose(seed, seconds, Mix(1.0, 0.0))
+        piece = compose(seed, seconds, Mix(1.0, 0.0, 0.0))
         lead = piece.facts.lead
         if want.get(lead, 0) > 0:
             want[lead] -= 1

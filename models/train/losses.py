@@ -21,15 +21,15 @@ def waveform(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return ((x - y).square().sum(1) / x.square().sum(1).clamp(min=1e-3)).mean()
 
 
-def spectral(x: torch.Tensor, y: torch.Tensor) -> tuple:
-    """Mean spectral convergence and mean log-magnitude error over all windows."""
+def spectral(x: torch.Tensor, y: torch.Tensor, windows: tuple = WINDOWS) -> tuple:
+    """Mean spectral convergence and mean log-magnitude error over some windows."""
     convergence = log_error = 0.0
-    for size in WINDOWS:
+    for size in windows:
         a, b = magnitude(x, size), magnitude(y, size)
         convergence = convergence + (torch.linalg.vector_norm(a - b, dim=(1, 2))
                                      / torch.linalg.vector_norm(a, dim=(1, 2)).clamp(min=1e-2)).mean()
         log_error = log_error + F.l1_loss((b + FLOOR).log(), (a + FLOOR).log())
-    return convergence / len(WINDOWS), log_error / len(WINDOWS)
+    return convergence / len(windows), log_error / len(windows)
 
 
 _MEL = {}

@@ -31,7 +31,7 @@ def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("target/train"))
-    parser.add_argument("--clips", type=int, default=1_800)
+    parser.add_argument("--clips", type=int, default=3_000)
     parser.add_argument("--held-out", type=int, default=96)
     parser.add_argument("--solo", type=float, default=Mix.solo, help="share of solo pieces")
     parser.add_argument("--trio", type=float, default=Mix.trio, help="share of lead, bass and drums")

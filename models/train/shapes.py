@@ -34,7 +34,7 @@ class CodecShape:
     compress: int = 2
     latent: int = 64
     codebooks: int = 4
-    codebook_size: int = 1_024
+    codebook_size: int = 2_048
     frame_rate: int = 50
 
 

@@ -23,9 +23,10 @@ from optim import Optimiser, clock_factor
 from shapes import Shape
 from threads import Threads
 
-QUANTISE_FROM = 0.15  # share of the time after which the codebooks come in
+QUANTISE_FROM = 0.12  # share of the time after which the codebooks come in
 RAMP = 0.06           # share over which the spectral losses come in, after the first
 SPECTRAL_FROM = 0.04
+WINDOW_TURNS = ((2048,), (1024, 128), (512,))
 ADVERSARIAL, FEATURES = 0.08, 0.6  # weights of the adversary's two losses
 
 
@@ -45,7 +46,7 @@ def evaluate(codec: Codec, waves: torch.Tensor) -> dict:
     codec.eval()
     with torch.autocast("cpu", torch.bfloat16):
         latent = codec.encode(waves)
-    latent, used = latent.float(), [0.0] * 4
+    latent, used = latent.float(), [0.0] * len(codec.quantiser.books)
     if codec.quantiser.ready:
         latent, _, codes = codec.quantiser(latent, False)
         used = [len(c.unique()) / codec.quantiser.books.shape[1] for c in codes.T]
@@ -63,12 +64,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("target/train"))
     parser.add_argument("--minutes", type=float, default=40)
-    parser.add_argument("--batch", type=int, default=10)
+    parser.add_argument("--batch", type=int, default=12)
     parser.add_argument("--frames", type=int, default=64, help="latent frames (20 ms) a segment")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=1e-3)
     parser.add_argument("--adam-only", action="store_true")
-    parser.add_argument("--adversary-from", type=float, default=0.45, help="share of the time; 1 for never")
+    parser.add_argument("--adversary-from", type=float, default=0.6, help="share of the time; 1 for never")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     threads = Threads(a.threads)
@@ -125,15 +126,22 @@ def main():
         ramp = min(1.0, max(0.0, (progress - SPECTRAL_FROM) / RAMP))
         loss = error + 0.5 * commitment
         if ramp:
-            convergence, log_error = losses.spectral(x, y)
-            loss = loss + ramp * (0.6 * convergence + 0.5 * log_error + 0.2 * losses.mel_distance(x, y))
+            # Spectra of every window cost as much as the codec itself: a step looks through one or two of them.
+            windows = WINDOW_TURNS[step % len(WINDOW_TURNS)]
+            convergence, log_error = losses.spectral(x, y, windows)
+            loss = loss + ramp * (0.6 * convergence + 0.5 * log_error)
+            if 2048 in windows:
+                loss = loss + ramp * len(WINDOW_TURNS) * 0.2 * losses.mel_distance(x, y)
         if progress >= a.adversary_from:
+            half, chosen = slice(step % 2, None, 2), rng.choice(len(adversary.listeners), 2, replace=False)
             with torch.autocast("cpu", torch.bfloat16):
-                real, fake = adversary(x), adversary(y.detach())
+                real, fake = adversary(x[half], chosen), adversary(y[half].detach(), chosen)
             own_loss(real, fake).backward()
             adversary_optimiser.step(clock_factor(progress, step))
             with torch.autocast("cpu", torch.bfloat16):
-                real, fake = adversary(x), adversary(y)
+                with torch.no_grad():
+                    real = adversary(x[half], chosen)
+                fake = adversary(y[half], chosen)
             adversarial, features = codec_losses(real, fake)
             rise = min(1.0, (progress - a.adversary_from) / RAMP)
             loss = loss + rise * (ADVERSARIAL * adversarial + FEATURES * features)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from random import Random
 
 from .instruments import BASSES, INSTRUMENTS, LEADS
+from .studies import ROOTS, draw_subject
 
-ROOTS = ("C", "C sharp", "D", "E flat", "E", "F", "F sharp", "G", "A flat", "A", "B flat", "B")
 ROOT_SPELLINGS = {"C sharp": ("C sharp", "C#", "D flat", "Db"), "E flat": ("E flat", "Eb"),
                   "F sharp": ("F sharp", "F#", "G flat"), "A flat": ("A flat", "Ab", "G sharp"),
                   "B flat": ("B flat", "Bb")}
@@ -24,12 +24,17 @@ MOODS = {"major": ("happy", "bright", "cheerful", "uplifting", "sunny"),
          "minor": ("sad", "dark", "melancholic", "moody", "sombre")}
 TEXTURES = {"melody": ("melody", "tune", "line", "theme"), "arpeggio": ("arpeggio", "arpeggios", "broken chords"),
             "chords": ("chords", "chord progression", "harmony"), "bassline": ("bass line", "groove", "riff"),
-            "beat": ("beat", "groove", "pattern", "loop")}
+            "beat": ("beat", "groove", "pattern", "loop"), "study": ("study", "exercise")}
+TONES = {"bright": ("bright tone", "brilliant sound", "crisp tone"), "dark": ("dark tone", "muffled sound", "mellow tone")}
 
 
 @dataclass
 class Facts:
-    """All that is true of a piece and may be said of it. `kind` is solo, trio or band."""
+    """All that is true of a piece and may be said of it.
+
+    `kind` is solo, trio, band or study; a study is about one note, chord or progression, named by
+    `subject`. `tone` is bright, dark or empty.
+    """
 
     kind: str
     lead: str
@@ -40,6 +45,8 @@ class Facts:
     style: str = ""
     with_instruments: list = field(default_factory=list)
     drums: bool = False
+    subject: str = ""
+    tone: str = ""
 
 
 def pace(bpm: int) -> tuple:
@@ -64,7 +71,9 @@ def _details(facts: Facts, rng: Random) -> list:
     """Key, tempo and the like, each kept with its own chance, in random order."""
     root = rng.choice(ROOT_SPELLINGS.get(facts.root, (facts.root,)))
     out = []
-    tonal = facts.lead != "drums"
+    tonal = facts.lead != "drums" and facts.kind != "study"
+    if facts.tone and rng.random() < 0.7:
+        out.append(rng.choice(TONES[facts.tone]))
     if tonal and rng.random() < 0.55:
         out.append(rng.choice((f"in {root} {facts.mode}", f"in {root} {facts.mode}",
                                f"in a {facts.mode} key", f"{root} {facts.mode}", f"{facts.mode} key")))
@@ -82,7 +91,8 @@ def caption(facts: Facts, rng: Random) -> str:
     else:
         lead = rng.choice(INSTRUMENTS[facts.lead].names) if rng.random() < 0.4 else facts.lead
     texture = rng.choice(TEXTURES[facts.texture])
-    mood = rng.choice(MOODS[facts.mode]) if facts.lead != "drums" and rng.random() < 0.3 else ""
+    moody = facts.lead != "drums" and facts.kind != "study"
+    mood = rng.choice(MOODS[facts.mode]) if moody and rng.random() < 0.3 else ""
     speed = rng.choice(pace(facts.bpm)) if rng.random() < 0.3 else ""
     adjectives = [w for w in (mood, speed) if w]
     rng.shuffle(adjectives)
@@ -100,6 +110,9 @@ def caption(facts: Facts, rng: Random) -> str:
         ))
         if facts.style and rng.random() < 0.5:
             body = f"{rng.choice(STYLE_WORDS[facts.style])} {body}"
+    elif facts.kind == "study":
+        body = rng.choice((f"{lead} playing {facts.subject}", f"{facts.subject} on {lead}", f"{lead}, {facts.subject}",
+                           f"solo {lead}, {facts.subject}", f"{facts.subject}, {lead}"))
     elif facts.kind == "trio":
         body = rng.choice((
             f"{lead} with {_listing(others)}", f"{adjective} {lead} {texture} over {_listing(others)}",
@@ -128,12 +141,14 @@ def caption(facts: Facts, rng: Random) -> str:
 
 def random_facts(rng: Random) -> Facts:
     """Facts without music behind them, covering every word a caption can use."""
-    kind = rng.choice(("solo", "trio", "band"))
+    kind = rng.choice(("solo", "trio", "band", "study"))
     lead = rng.choice(LEADS + BASSES + ("drums",)) if kind == "solo" else rng.choice(LEADS)
     texture = {"drums": "beat"}.get(lead) or rng.choice(INSTRUMENTS[lead].textures)
-    return Facts(kind, lead, texture, rng.choice(("major", "minor")), rng.choice(ROOTS), rng.randint(70, 150),
+    mode, root = rng.choice(("major", "minor")), rng.choice(ROOTS)
+    return Facts(kind, lead, texture, mode, root, rng.randint(70, 150),
                  rng.choice(STYLES) if kind == "band" or rng.random() < 0.5 else "",
-                 [rng.choice(LEADS + BASSES) for _ in range(rng.randint(1, 3))], rng.random() < 0.7)
+                 [rng.choice(LEADS + BASSES) for _ in range(rng.randint(1, 3))], rng.random() < 0.7,
+                 draw_subject(rng, root, mode).name, rng.choice(("", "bright", "dark")))
 
 
 def examples(count: int, seed: int = 1):

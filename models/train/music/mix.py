@@ -1,7 +1,7 @@
-"""From notes to samples: notes cut out of the bank, released, levelled, a little room.
+"""From notes to samples: notes cut out of the bank, released, mixed, coloured, a little room.
 
-Onsets are rounded to the codec's frames (20 ms, at most 10 ms early or late: a player's
-jitter). A note of the bank then meets the codec in the same phase every time it sounds, which
+Players are more or less loose: each clip has its own spread of onsets and each track its own
+level. Onsets are rounded to the codec's frames (20 ms). A note of the bank then meets the codec in the same phase every time it sounds, which
 takes most of the phase out of the codes: two kilobits a second are few, and both the codec
 and the language model can spend them on what is heard.
 """
@@ -9,7 +9,7 @@ and the language model can spend them on what is heard.
 from random import Random
 
 import numpy as np
-from scipy.signal import fftconvolve
+from scipy.signal import butter, fftconvolve, sosfilt
 
 from .bank import RATE, Bank
 from .instruments import INSTRUMENTS
@@ -29,16 +29,25 @@ def _room(rng: Random) -> np.ndarray:
     return tail.astype(np.float32)
 
 
+def _coloured(wave: np.ndarray, tone: str) -> np.ndarray:
+    """The clip darker (second-order low-pass at 1.4 kHz) or brighter (the part above 2.5 kHz three times as strong)."""
+    if tone == "dark":
+        return sosfilt(butter(2, 1_400, fs=RATE, output="sos"), wave).astype(np.float32)
+    return wave + 2 * sosfilt(butter(2, 2_500, "high", fs=RATE, output="sos"), wave).astype(np.float32)
+
+
 def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.1) -> np.ndarray:
     """The clip, float32 [RATE * seconds], on the frame grid; `room` is the share with reverb."""
     rng = Random(seed ^ 0x5EED)
     total = int(RATE * seconds)
     out = np.zeros(total, np.float32)
     beat = 60 / piece.facts.bpm
+    loose = rng.choice((0.0, 0.002, 0.004, 0.008))  # seconds, standard deviation
     for sound, gain, notes in piece.tracks:
+        gain = gain * 10 ** (rng.uniform(-3, 3) / 20)
         release = 0.3 if sound == "drums" else INSTRUMENTS[sound].release
         for note in notes:
-            start = max(0, round(RATE * (note.start * beat + rng.gauss(0, 0.002)) / GRID)) * GRID
+            start = max(0, round(RATE * (note.start * beat + rng.gauss(0, loose)) / GRID)) * GRID
             if start >= total:
                 continue
             held, tail = max(1, round(RATE * note.length * beat / GRID)) * GRID, int(RATE * release)
@@ -48,6 +57,8 @@ def render(piece: Piece, bank: Bank, seconds: float, seed: int, room: float = 0.
             if len(wave) > 64:
                 wave[-64:] *= np.linspace(1, 0, 64, dtype=np.float32)
             out[start:start + len(wave)] += gain * wave
+    if piece.facts.tone:
+        out = _coloured(out, piece.facts.tone)
     if rng.random() < room:
         out = fftconvolve(out, _room(rng))[:total].astype(np.float32)
     out *= LEVEL / max(float(np.sqrt(np.mean(out ** 2))), 1e-5)

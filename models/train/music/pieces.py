@@ -1,11 +1,13 @@
 """Whole pieces: which instruments play which parts, in which key and tempo, and what is said of it."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 from random import Random
 
 from . import parts
-from .captions import ROOTS, STYLES, Facts, caption
+from .captions import STYLES, Facts, caption
 from .instruments import BASSES, INSTRUMENTS, LEADS
+from .studies import ROOTS, draw_subject, study
 from .theory import JAZZ, PROGRESSIONS
 
 # Instruments that may lead and accompany a style, tempo range, and its bass.
@@ -24,8 +26,9 @@ STYLE_BANDS = {
 class Mix:
     """Shares of the kinds of piece; the rest is full styles."""
 
-    solo: float = 0.60
-    trio: float = 0.25
+    solo: float = 0.54
+    trio: float = 0.20
+    study: float = 0.06
 
 
 @dataclass
@@ -53,12 +56,13 @@ def _lead_notes(rng, name, texture, harmony, root, mode, seventh):
 def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = None) -> Piece:
     """The piece of a seed, at least `seconds` long.
 
-    `force` may fix "kind", "mode" and, for solo and trio, "lead"; everything else is drawn as
+    `force` may fix "kind", "mode", "tone" and, but for bands, "lead"; everything else is drawn as
     without it, so two pieces of one seed differ in little but what was forced.
     """
     rng, force = Random(seed), force or {}
     draw = rng.random()
-    kind = "solo" if draw < mix.solo else "trio" if draw < mix.solo + mix.trio else "band"
+    shares = {"solo": mix.solo, "trio": mix.trio, "study": mix.study}
+    kind = next((name for name, end in zip(shares, accumulate(shares.values())) if draw < end), "band")
     mode, root_name = rng.choice(("major", "minor")), rng.choice(ROOTS)
     kind, mode = force.get("kind", kind), force.get("mode", mode)
     root = 60 + ROOTS.index(root_name)
@@ -86,6 +90,12 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
             texture = rng.choice(INSTRUMENTS[lead].textures)
             facts = Facts(kind, lead, texture, mode, root_name, bpm)
             tracks = [(lead, 1.0, _lead_notes(rng, lead, texture, harmony, root, mode, False))]
+    elif kind == "study":
+        lead = force.get("lead", rng.choice([name for name in LEADS if "melody" in INSTRUMENTS[name].textures]))
+        subject = draw_subject(rng, root_name, mode)
+        i = INSTRUMENTS[lead]
+        facts = Facts(kind, lead, "study", mode, root_name, bpm, subject=subject.name)
+        tracks = [(lead, 1.0, study(rng, subject, root, mode, max(i.low, 40), i.high, bars))]
     elif kind == "trio":
         lead = force.get("lead", rng.choice(LEADS))
         low = rng.choice(BASSES)
@@ -103,4 +113,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
         facts.drums = style != "orchestral" or rng.random() < 0.4
         if facts.drums:
             tracks.append(("drums", 0.9, parts.drums(rng, bars, style)))
+    # Drawn last, so that forcing anything above leaves it alone.
+    tone = Random(seed ^ 0x70E).random()
+    facts.tone = force.get("tone", "dark" if tone < 0.06 else "bright" if tone < 0.12 else "")
     return Piece(facts, caption(facts, rng), tracks, bars)
