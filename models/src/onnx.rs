@@ -29,12 +29,14 @@ pub enum Element {
     Int32 = 6,
     /// `i64`.
     Int64 = 7,
+    /// `f16`, for weights only.
+    Half = 10,
 }
 
 impl Element {
     /// The element type with this number, if Tiller uses it.
     pub fn from_number(number: i32) -> Option<Self> {
-        [Self::Float, Self::Uint8, Self::Int32, Self::Int64]
+        [Self::Float, Self::Uint8, Self::Int32, Self::Int64, Self::Half]
             .into_iter()
             .find(|element| *element as i32 == number)
     }
@@ -43,6 +45,7 @@ impl Element {
     pub fn size(self) -> usize {
         match self {
             Self::Uint8 => 1,
+            Self::Half => 2,
             Self::Float | Self::Int32 => 4,
             Self::Int64 => 8,
         }

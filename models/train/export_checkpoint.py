@@ -3,7 +3,10 @@
     python export_checkpoint.py --work target/train            # trained weights -> checkpoint/
     python export_checkpoint.py --work target/train --random   # random weights -> checkpoint-random/
 
-The folder holds config.json, generation_config.json, tokenizer.json and model.safetensors.
+The folder holds config.json, generation_config.json, tokenizer.json, model.safetensors and
+words.txt, the words that captions use, for whoever wants to know what a prompt may say.
+`--sharpen` scales each codebook's head, so that sampling at temperature 1 is sampling that
+codebook at 1 / factor: the finer codebooks sound best a little colder than they were trained.
 Beyond the published layout there are the key `audio_encoder.filter_bank` in config.json and the
 tensors `audio_encoder.filter_bank.{analysis,synthesis}.weight` [16, 1, 32]; without them the
 folder is an ordinary checkpoint.
@@ -11,6 +14,7 @@ folder is an ordinary checkpoint.
 
 import argparse
 import json
+import re
 import shutil
 import warnings
 from pathlib import Path
@@ -19,6 +23,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from filterbank import bank_weights
+from music.captions import examples
 from shapes import Shape, transformers_config
 
 GENERATION = {
@@ -53,12 +58,20 @@ def random_state(shape: Shape, seed: int = 0) -> dict:
     return state
 
 
-def trained_state(work: Path) -> dict:
-    """The tensors of `codec.safetensors` and `lm.safetensors` under their published names."""
+def trained_state(work: Path, sharpen: tuple = ()) -> dict:
+    """The tensors of `codec.safetensors` and `lm.safetensors` under their published names; heads times `sharpen`."""
     codec = load_file(work / "codec.safetensors")
     state = weight_norm(codec, "audio_encoder.")
     state.update(load_file(work / "lm.safetensors"))
+    for codebook, factor in enumerate(sharpen):
+        state[f"decoder.lm_heads.{codebook}.weight"] *= factor
     return state
+
+
+def taught_words() -> list:
+    """Every word a caption can hold, sorted; numbers left out."""
+    found = {w for text in examples(20_000) for w in re.split(r"[^\w#]+", text.lower()) if w and not w.isnumeric()}
+    return sorted(found)
 
 
 def write(shape: Shape, state: dict, tokenizer: Path, folder: Path):
@@ -75,6 +88,7 @@ def write(shape: Shape, state: dict, tokenizer: Path, folder: Path):
     (folder / "generation_config.json").write_text(json.dumps(
         GENERATION | {"bos_token_id": pad, "pad_token_id": pad, "decoder_start_token_id": pad}, indent=2))
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
+    (folder / "words.txt").write_text("\n".join(taught_words()) + "\n")
     state = dict(state)
     bank = bank_weights(shape.bank.bands)
     state["audio_encoder.filter_bank.analysis.weight"] = bank
@@ -91,6 +105,7 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("target/train"))
     parser.add_argument("--random", action="store_true", help="untrained weights, for testing an importer")
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--sharpen", type=float, nargs="+", default=(), metavar="FACTOR", help="one for each codebook")
     arguments = parser.parse_args()
     tokenizer = arguments.work / "tokenizer.json"
     if not tokenizer.exists():
@@ -98,7 +113,7 @@ def main():
     warnings.filterwarnings("ignore")
     shape = Shape()
     folder = arguments.out or arguments.work / ("checkpoint-random" if arguments.random else "checkpoint")
-    state = random_state(shape) if arguments.random else trained_state(arguments.work)
+    state = random_state(shape) if arguments.random else trained_state(arguments.work, arguments.sharpen)
     write(shape, state, tokenizer, folder)
     size = sum(f.stat().st_size for f in folder.iterdir())
     print(f"{folder}: {len(state)} tensors, {size / 1e6:.1f} MB")

@@ -18,6 +18,7 @@ import numpy as np
 from music.bank import RATE, TRAINING_FONTS, Bank
 from music.mix import render
 from music.pieces import Mix, compose
+from saving import reserve, told_when_full
 
 ROW_SECONDS = 10
 
@@ -49,9 +50,10 @@ def main():
     done = len(list_path.read_text().splitlines()) if list_path.exists() else 0
     shape = (rows, ROW_SECONDS * RATE)
     audio = np.lib.format.open_memmap(audio_path, "r+" if done else "w+", np.int16, None if done else shape)
+    reserve(audio_path, audio_path.stat().st_size)
     if audio.shape != shape:
         raise SystemExit(f"{audio_path} holds another set; remove it and {list_path} to start again")
-    with list_path.open("a") as out:
+    with told_when_full(a.work), list_path.open("a") as out:
         row = sum(rows_of(c) for c in range(done))
         for clip in range(done, a.clips):
             count = rows_of(clip)

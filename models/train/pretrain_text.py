@@ -6,7 +6,7 @@ In ordinary training only a clip's first frames need their caption: after that t
 goes on, so a text encoder that starts from nothing gets almost no gradient and the decoder learns to ignore it.
 Here the mean of the projected text states must predict what the clip is made of: the histogram of its codes in
 each codebook, its lead instrument, style and mode, and whether there are drums. The cross-attention starts anew.
-Reads `codes.npy`, `codes.jsonl` and, if there is one, `lm.pt`, whose decoder it keeps; writes `lm.pt`.
+Reads `codes.u16`, `codes.jsonl` and, if there is one, `lm.pt`, whose decoder it keeps; writes `lm.pt`.
 """
 
 import argparse

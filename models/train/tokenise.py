@@ -2,13 +2,15 @@
 
     python tokenise.py --work target/train --clips 4000
 
-Needs `codec.safetensors` (frozen). Writes `codes.npy` (uint16 [frames, 4]) and `codes.jsonl`
-(one line a clip: frames, several captions, facts). Clips are functions of their seeds; the
-validation seeds are far from the training seeds and from those the codec was trained on.
+Needs `codec.safetensors` (frozen). Writes `codes.u16` (uint16 [frames, 4], little-endian) and
+`codes.jsonl` (one line a clip: frames, several captions, facts), and goes on where it was
+interrupted. Clips are functions of their seeds; the validation seeds are far from the training
+seeds and from those the codec was trained on.
 """
 
 import argparse
 import json
+from itertools import groupby
 from pathlib import Path
 from random import Random
 
@@ -22,10 +24,12 @@ from music.bank import Bank
 from music.captions import caption
 from music.mix import render
 from music.pieces import Mix, compose
+from saving import told_when_full
 from shapes import Shape
 
 TRAIN_SEED, VALID_SEED = 100_000, 10_000_000
 CAPTIONS = 6
+CODES, RECORDS = "codes.u16", "codes.jsonl"
 
 
 def seconds_of(clip: int) -> int:
@@ -52,36 +56,67 @@ def load_codec(work: Path) -> Codec:
     return codec.eval()
 
 
+def encode_group(codec: Codec, banks: list, mix: Mix, group: list):
+    """Yields (piece, split, seed, codes [frames, 4]) for a few clips (split, seed, seconds), in their order."""
+    for length, part in groupby(group, key=lambda clip: clip[2]):
+        part = list(part)
+        pieces = [compose(seed, length, mix) for _, seed, _ in part]
+        waves = [render(p, banks[seed % len(banks)], length, seed) for p, (_, seed, _) in zip(pieces, part)]
+        for piece, (split, seed, _), clip in zip(pieces, part, encode(codec, torch.from_numpy(np.stack(waves)))):
+            yield piece, split, seed, clip
+
+
+def read_codes(work: Path) -> tuple:
+    """The set: codes uint16 [frames, 4] and the records of the clips in their order."""
+    if not (work / RECORDS).exists():
+        raise SystemExit(f"{work / RECORDS} is missing: run tokenise.py first")
+    codes = np.fromfile(work / CODES, dtype="<u2").reshape(-1, Shape().codec.codebooks)
+    records = [json.loads(line) for line in (work / RECORDS).open()]
+    if sum(record["frames"] for record in records) != len(codes):
+        raise SystemExit(f"{work / CODES} and {RECORDS} do not belong together: run tokenise.py again, it mends them")
+    return codes, records
+
+
+def resume(work: Path) -> tuple:
+    """(frames, clips) of what an earlier run left; both files are cut back to the last whole group of eight."""
+    lines = (work / RECORDS).read_text().splitlines(keepends=True) if (work / RECORDS).exists() else []
+    if lines and not lines[-1].endswith("\n"):
+        lines.pop()
+    lines = lines[:len(lines) // 8 * 8]
+    frames = sum(json.loads(line)["frames"] for line in lines)
+    (work / RECORDS).write_text("".join(lines))
+    with (work / CODES).open("ab") as file:
+        file.truncate(frames * Shape().codec.codebooks * 2)
+    return frames, len(lines)
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, default=Path("target/train"))
-    parser.add_argument("--clips", type=int, default=4_000)
+    parser.add_argument("--clips", type=int, default=5_000)
     parser.add_argument("--held-out", type=int, default=120)
-    parser.add_argument("--solo", type=float, default=Mix.solo)
-    parser.add_argument("--trio", type=float, default=Mix.trio)
     a = parser.parse_args()
-    codec, mix = load_codec(a.work), Mix(a.solo, a.trio)
+    codec, mix = load_codec(a.work), Mix()
     banks = [Bank(f, a.work / "banks") for f in TRAINING_FONTS]
     todo = [("valid", VALID_SEED + n, seconds_of(n)) for n in range(a.held_out)]
     todo += [("train", TRAIN_SEED + n, seconds_of(n)) for n in range(a.clips)]
     todo.sort(key=lambda t: t[2])
-    codes, records = [], []
-    for first in range(0, len(todo), 8):
-        for length in sorted({t[2] for t in todo[first:first + 8]}):
-            group = [t for t in todo[first:first + 8] if t[2] == length]
-            pieces = [compose(seed, length, mix) for _, seed, _ in group]
-            waves = [render(p, banks[seed % len(banks)], length, seed) for p, (_, seed, _) in zip(pieces, group)]
-            for piece, (split, seed, _), clip_codes in zip(pieces, group, encode(codec, torch.from_numpy(np.stack(waves)))):
+    codes, records = resume(a.work)
+    with told_when_full(a.work), (a.work / CODES).open("ab") as codes_file, (a.work / RECORDS).open("a") as records_file:
+        for first in range(records, len(todo), 8):
+            for piece, split, seed, clip in encode_group(codec, banks, mix, todo[first:first + 8]):
                 rng = Random(seed + 1)
-                codes.append(clip_codes)
-                records.append({"split": split, "seed": seed, "frames": len(clip_codes), **vars(piece.facts),
-                                "captions": [piece.caption] + [caption(piece.facts, rng) for _ in range(CAPTIONS - 1)]})
-        if first % 800 == 0:
-            print(f"{first} of {len(todo)} clips", flush=True)
-    np.save(a.work / "codes.npy", np.concatenate(codes))
-    (a.work / "codes.jsonl").write_text("".join(json.dumps(r) + "\n" for r in records))
-    print(f"{sum(map(len, codes))} frames, {sum(map(len, codes)) / 180_000:.2f} hours")
+                codes_file.write(clip.astype("<u2").tobytes())
+                codes_file.flush()
+                records_file.write(json.dumps({
+                    "split": split, "seed": seed, "frames": len(clip), **vars(piece.facts),
+                    "captions": [piece.caption] + [caption(piece.facts, rng) for _ in range(CAPTIONS - 1)]}) + "\n")
+                codes += len(clip)
+            records_file.flush()
+            if first % 800 == 0:
+                print(f"{first} of {len(todo)} clips", flush=True)
+    print(f"{codes} frames, {codes / 180_000:.2f} hours")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from codec import Codec
 from data import RATE, Music
 from discriminator import Discriminator, codec_losses, own_loss
 from optim import Optimiser, clock_factor
+from saving import replace
 from shapes import Shape
 from threads import Threads
 
@@ -103,6 +104,9 @@ def main():
     writer = csv.writer(log)
     begun, saved_at, running = time.time() - spent, spent, []
 
+    def publish():
+        replace(a.work / "codec.safetensors", lambda partial: save_file(codec.published_state(), partial))
+
     while True:
         threads()
         spent = time.time() - begun
@@ -163,17 +167,15 @@ def main():
             writer.writerow([f"{spent / 60:.2f}", step, *(f"{v:.4f}" for v in figures.values())])
             log.flush()
             print("held out", {k: round(v, 3) for k, v in figures.items()}, flush=True)
-            partial = path.with_suffix(".tmp")
-            torch.save({"model": codec.state_dict(), "optimiser": optimiser.state_dict(),
-                        "quantiser": vars(codec.quantiser), "spent": spent, "step": step,
-                        "adversary": adversary.state_dict(),
-                        "adversary_optimiser": adversary_optimiser.state_dict()}, partial)
-            partial.replace(path)
+            state = {"model": codec.state_dict(), "optimiser": optimiser.state_dict(),
+                     "quantiser": vars(codec.quantiser), "spent": spent, "step": step,
+                     "adversary": adversary.state_dict(), "adversary_optimiser": adversary_optimiser.state_dict()}
+            replace(path, lambda partial, state=state: torch.save(state, partial))
             if codec.quantiser.ready:
-                save_file(codec.published_state(), a.work / "codec.safetensors")
+                publish()
     if not codec.quantiser.ready:
         raise SystemExit("too few minutes: the codebooks were never started")
-    save_file(codec.published_state(), a.work / "codec.safetensors")
+    publish()
     figures = evaluate(codec, held_out)
     writer.writerow([f"{spent / 60:.2f}", step, *(f"{v:.4f}" for v in figures.values())])
     print("final", {k: round(v, 3) for k, v in figures.items()}, flush=True)

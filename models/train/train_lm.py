@@ -8,7 +8,6 @@ Checkpoints every 90 seconds to `lm.pt` and goes on from it; writes `lm.safetens
 
 import argparse
 import csv
-import json
 import time
 from pathlib import Path
 
@@ -20,16 +19,18 @@ from tokenizers import Tokenizer
 
 from lm import LanguageModel, delayed
 from optim import Optimiser, clock_factor
+from saving import replace
 from shapes import PAD_TEXT, Shape
 from threads import Threads
+from tokenise import read_codes
 
 DROPPED = 0.12                            # share of examples without text
 # Frames of an example, examples in a batch, share of the batches. Most are short crops from anywhere in a clip: only
 # where nothing was heard before must the text be listened to. Whole clips teach form and far positions.
-LENGTHS = ((100, 20, 0.65), (500, 4, 0.3), (1500, 2, 0.05))
+LENGTHS = ((100, 24, 0.5), (500, 5, 0.42), (1500, 2, 0.08))
 # Share of the tokens heard that are not what was played: few in most examples, so that a take survives its own
 # mistakes; many in the others, so that they have to be guessed from the text.
-FEW, MANY, OFTEN = 0.05, (0.4, 1.0), 0.3
+FEW, MANY, OFTEN = 0.03, (0.4, 1.0), 0.2
 WEIGHTS = (1.4, 1.0, 0.9, 0.7)            # the first codebook carries the music
 
 
@@ -37,13 +38,10 @@ class Codes:
     """The set that `tokenise.py` wrote, with its captions as token ids."""
 
     def __init__(self, work: Path):
-        if not (work / "codes.npy").exists():
-            raise SystemExit(f"{work / 'codes.npy'} is missing: run tokenise.py first")
-        self.codes = np.load(work / "codes.npy")
+        self.codes, records = read_codes(work)
         self.tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
         self.clips, offset = [], 0
-        for line in (work / "codes.jsonl").open():
-            record = json.loads(line)
+        for record in records:
             record["offset"] = offset
             offset += record["frames"]
             record["ids"] = [e.ids for e in self.tokenizer.encode_batch(record["captions"])]
@@ -155,7 +153,7 @@ def main():
         writer.writerow([f"{spent / 60:.2f}", step, *(f"{v:.4f}" for v in figures.values())])
         log.flush()
         print("held out", {k: round(v, 3) for k, v in figures.items()}, flush=True)
-        save_file(model.published_state(), a.work / "lm.safetensors")
+        replace(a.work / "lm.safetensors", lambda partial: save_file(model.published_state(), partial))
 
     while True:
         threads()
@@ -183,9 +181,8 @@ def main():
             if spent - judged_at > 60 * a.minutes / 8:
                 judged_at = spent
                 record()
-            partial = path.with_suffix(".tmp")
-            torch.save({"model": model.state_dict(), "optimiser": optimiser.state_dict(), "spent": spent, "step": step}, partial)
-            partial.replace(path)
+            state = {"model": model.state_dict(), "optimiser": optimiser.state_dict(), "spent": spent, "step": step}
+            replace(path, lambda partial, state=state: torch.save(state, partial))
     record()
 
 

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::manifest::{Architecture, Manifest, Precision, SCHEMA};
-use super::{BundleError, MANIFEST_FILE, TOKENIZER_FILE, VECTORS_FOLDER, files, graphs, limits};
+use super::{
+    BundleError, MANIFEST_FILE, TOKENIZER_FILE, VECTORS_FOLDER, WORDS_FILE, Words, files, graphs, limits,
+};
 
 /// A bundle whose files, numbers and graphs have been checked.
 #[derive(Debug, Clone)]
@@ -89,6 +91,13 @@ impl Bundle {
     #[must_use]
     pub fn tokenizer(&self) -> PathBuf {
         self.root.join(TOKENIZER_FILE)
+    }
+
+    /// The words the model was taught, where the bundle says so.
+    #[must_use]
+    pub fn words(&self) -> Option<Words> {
+        self.manifest.files.contains_key(WORDS_FILE).then_some(())?;
+        fs::read_to_string(self.root.join(WORDS_FILE)).ok().map(|text| Words::parse(&text))
     }
 
     /// The folder of steering vectors; it need not exist.

@@ -17,7 +17,8 @@ use crate::onnx::{Element, signed};
 const NORM_EPSILON: f32 = 1e-5;
 const PREFIX: &str = "decoder.model.decoder";
 
-/// Writes `{name}.onnx` with projections and heads in `precision`; embeddings and norms stay `f32`.
+/// Writes `{name}.onnx` with projections and heads in `precision`; norms stay `f32`, and with 8-bit weights the
+/// embeddings are `f16`.
 pub fn write(
     folder: &Path,
     name: &str,
@@ -75,11 +76,20 @@ impl Decoder<'_> {
             table.extend(self.checkpoint.tensor(&name, &[rows, width])?);
             offsets.push(signed(codebook * rows));
         }
-        let table = graph.floats("embed_tokens", &[codebooks * rows, width], &table)?;
+        let dims = [codebooks * rows, width];
+        // Half precision loses far less than the 8-bit weights around it, and halves what would be the largest part of
+        // a small model's file.
+        let table = match self.precision {
+            Precision::F32 => graph.floats("embed_tokens", &dims, &table)?,
+            Precision::Int8 => graph.halves("embed_tokens", &dims, &table)?,
+        };
         let offsets = graph.ints_shaped(&[1, codebooks, 1], &offsets);
         let ids = graph.input("input_ids");
         let row = graph.op("Add", &[&ids, &offsets]).one();
-        let embedded = graph.op("Gather", &[&table, &row]).one();
+        let mut embedded = graph.op("Gather", &[&table, &row]).one();
+        if self.precision == Precision::Int8 {
+            embedded = graph.op("Cast", &[&embedded]).int("to", Element::Float as usize).one();
+        }
         let axis = graph.ints(&[1]);
         let tokens = graph.op("ReduceSum", &[&embedded, &axis]).int("keepdims", 0).one();
         let positions = self.positions(graph)?;

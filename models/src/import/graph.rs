@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use half::f16;
 use prost::Message;
 
 use super::ImportError;
@@ -72,6 +73,12 @@ impl GraphBuilder {
     pub fn floats(&mut self, name: &str, dims: &[usize], values: &[f32]) -> Result<Value, ImportError> {
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.tensor(name, Element::Float, dims, bytes)
+    }
+
+    /// A weight rounded to half precision; it is cast where it is used.
+    pub fn halves(&mut self, name: &str, dims: &[usize], values: &[f32]) -> Result<Value, ImportError> {
+        let bytes: Vec<u8> = values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
+        self.tensor(name, Element::Half, dims, bytes)
     }
 
     /// A quantised weight.

@@ -27,11 +27,11 @@ use self::checkpoint::Checkpoint;
 use self::destination::Destination;
 pub use self::error::ImportError;
 use crate::bundle::manifest::{Graphs, Manifest, Norms, SCHEMA, Source};
-use crate::bundle::{Bundle, Precision, TOKENIZER_FILE, VECTORS_FOLDER, contract, writer};
+use crate::bundle::{Bundle, Precision, TOKENIZER_FILE, VECTORS_FOLDER, WORDS_FILE, contract, writer};
 use crate::runtime::Runtime;
 
-/// Files that explain a checkpoint and its licences; carried along if present.
-const DOCUMENTS: [&str; 2] = ["MODEL_CARD.md", "LICENSES.md"];
+/// Files that explain a checkpoint, its licences and the words it was taught; carried along if present.
+const DOCUMENTS: [&str; 3] = ["MODEL_CARD.md", "LICENSES.md", WORDS_FILE];
 
 /// What can be chosen about an import.
 #[derive(Debug, Clone)]

@@ -45,6 +45,7 @@ impl Studio for Models {
             folder: bundle.root().to_owned(),
             runs_on: format!("{}, {precision}", options.provider),
             vectors: vectors::choices(&bundle),
+            words: bundle.words(),
         })
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tiller_models::bundle::Words;
 use tiller_models::codes::Codes;
 
 use crate::params::SLOTS;
@@ -83,6 +84,8 @@ pub struct ModelCard {
     pub runs_on: String,
     /// Vectors to choose from: the bundle's and the musician's.
     pub vectors: Vec<VectorChoice>,
+    /// The words it was taught, where its bundle says so.
+    pub words: Option<Words>,
 }
 
 /// A steering vector to choose.

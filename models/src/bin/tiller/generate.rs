@@ -118,6 +118,9 @@ impl Generate {
                 slots,
             },
         };
+        if let Some(remark) = bundle.words().and_then(|words| words.remark(&self.prompt)) {
+            eprintln!("{remark}");
+        }
         let cancel = Cancel::new();
         let by_keyboard = cancel.clone();
         ctrlc::set_handler(move || by_keyboard.cancel())?;
