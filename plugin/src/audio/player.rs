@@ -169,7 +169,7 @@ impl Player {
         let new = timeline.answered > self.answered;
         self.answered = timeline.answered;
         if let Some(entry) = timeline.newest.as_ref().filter(|_| new && block.without_transport()) {
-            self.voices.start(entry, None, 1.0);
+            self.voices.start(entry.key, None, 1.0);
         }
     }
 
@@ -185,7 +185,7 @@ impl Player {
                             || audio.ready() >= end || audio.stand() != Stand::Growing,
                         );
                     }
-                    self.voices.start(entry, Some(id), velocity);
+                    self.voices.start(entry.key, Some(id), velocity);
                 }
             }
             Note::Off { id, .. } if timeline.release_on_note_off => {
@@ -212,9 +212,9 @@ impl Player {
             if let Some(span) = entry.span(song, position, length) {
                 let range = span.in_block..span.in_block + span.length;
                 let missed =
-                    entry
-                        .audio
-                        .mix(span.in_take, &mut left[range.clone()], &mut right[range], |_| entry.gain);
+                    entry.audio.mix(span.in_take, &mut left[range.clone()], &mut right[range], |i| {
+                        entry.envelope.at(span.in_take + i)
+                    });
                 self.count(missed, block);
             }
         }

@@ -1,6 +1,7 @@
 //! Takes started by notes, or by Generate where the host has no transport: one-shots.
 
-use crate::timeline::{Entry, Timeline};
+use super::Stand;
+use crate::timeline::Timeline;
 
 /// One-shots that sound at once; a further one takes the place of the oldest.
 const VOICES: usize = 16;
@@ -13,6 +14,7 @@ struct Voice {
     /// The note that started it, if one did.
     note: Option<u16>,
     position: usize,
+    /// The note's share of the gain; the take's own comes on top.
     gain: f32,
     /// Gain lost with each sample; 0 until released.
     fading: f32,
@@ -34,16 +36,9 @@ pub(super) struct Due {
 }
 
 impl Voices {
-    pub fn start(&mut self, entry: &Entry, note: Option<u16>, velocity: f32) {
+    pub fn start(&mut self, key: u64, note: Option<u16>, velocity: f32) {
         self.started += 1;
-        let voice = Voice {
-            key: entry.key,
-            note,
-            position: 0,
-            gain: velocity * entry.gain,
-            fading: 0.0,
-            age: self.started,
-        };
+        let voice = Voice { key, note, position: 0, gain: velocity, fading: 0.0, age: self.started };
         let oldest = self.voices.iter_mut().min_by_key(|slot| slot.map_or(0, |voice| voice.age));
         if let Some(slot) = oldest {
             *slot = Some(voice);
@@ -74,16 +69,20 @@ impl Voices {
         let mut missed = 0;
         for slot in &mut self.voices {
             let Some(voice) = slot else { continue };
-            let found = timeline.entries.iter().chain(&timeline.newest).find(|entry| entry.key == voice.key);
+            let found = timeline.newest.iter().chain(&timeline.entries).find(|entry| entry.key == voice.key);
             let Some(entry) = found else {
                 *slot = None;
                 continue;
             };
-            let (gain, fading) = (voice.gain, voice.fading);
-            let missing =
-                entry.audio.mix(voice.position, left, right, |i| (gain - fading * i as f32).max(0.0));
+            let (gain, fading, from) = (voice.gain, voice.fading, voice.position);
+            let missing = entry.audio.mix(from, left, right, |i| {
+                (gain - fading * i as f32).max(0.0) * entry.envelope.at(from + i)
+            });
             let moved = left.len().min(right.len()) - missing;
-            missed += missing;
+            // One that has not begun waits for its first sample, unless that will never come.
+            if from > 0 || entry.audio.stand() == Stand::Abandoned {
+                missed += missing;
+            }
             voice.position += moved;
             voice.gain = (gain - fading * moved as f32).max(0.0);
             if voice.position >= entry.audio.length() || voice.gain <= 0.0 {

@@ -1,15 +1,18 @@
 //! The window: one idea a file.
 //!
 //! It shows the project and the renderer's [`View`], and changes the project and parameters; it holds nothing of its
-//! own but half-typed text. Tab goes through the controls, Ctrl+Enter generates, Esc cancels.
+//! own but half-typed text and removed takes. Tab goes through the controls, Ctrl+Enter generates, Esc cancels, Ctrl+Z
+//! puts a removed take back.
 
 mod choices;
 mod dirty;
+mod drag;
 mod generate;
 mod header;
 mod messages;
 mod number;
 mod prompt;
+mod ruler;
 mod scene;
 mod settings;
 mod slots;
@@ -48,6 +51,7 @@ pub struct App {
     renderer: Weak<Renderer>,
     gui: Option<GuiContext>,
     prompt: prompt::Prompt,
+    takes: takes::Takes,
     messages: messages::Messages,
     dirty: dirty::Dirty,
 }
@@ -71,6 +75,7 @@ pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Windo
             renderer: Arc::downgrade(renderer),
             gui: None,
             prompt: prompt::Prompt::default(),
+            takes: takes::Takes::default(),
             messages: messages::Messages::default(),
             dirty: dirty::Dirty::default(),
         },
@@ -98,7 +103,7 @@ impl NiceEguiApp for App {
         let Some(gui) = self.gui.clone() else { return };
         let scene = Scene::now(&self.instance, &self.renderer, gui.param_setter());
         self.dirty.tell(ui, &scene);
-        shortcuts(ui, &scene);
+        shortcuts(ui, &scene, &mut self.takes);
         take_files(ui, &scene);
         let ground = egui::Frame::new().fill(theme::GROUND).inner_margin(12);
         egui::Panel::top("header")
@@ -123,7 +128,7 @@ impl NiceEguiApp for App {
                 choices::show(ui, &scene);
                 generate::show(ui, &scene);
             });
-            theme::card().show(ui, |ui| takes::show(ui, &scene));
+            theme::card().show(ui, |ui| self.takes.show(ui, &scene));
         });
         if scene.clock.host.playing {
             ui.ctx().request_repaint_after(PLAYHEAD);
@@ -148,8 +153,9 @@ fn column(ui: &mut egui::Ui, width: f32, contents: impl FnOnce(&mut egui::Ui)) {
     });
 }
 
-fn shortcuts(ui: &egui::Ui, scene: &Scene) {
+fn shortcuts(ui: &egui::Ui, scene: &Scene, takes: &mut takes::Takes) {
     const GENERATE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Enter);
+    const UNDO: KeyboardShortcut = KeyboardShortcut::new(Modifiers::COMMAND, Key::Z);
     let (generate, cancel) = ui.ctx().input_mut(|input| {
         // Esc first leaves a field, as everywhere; pressed again, it cancels.
         (input.consume_shortcut(&GENERATE), input.key_pressed(Key::Escape))
@@ -157,8 +163,13 @@ fn shortcuts(ui: &egui::Ui, scene: &Scene) {
     if generate {
         scene.generate();
     }
-    if cancel && ui.ctx().memory(|memory| memory.focused().is_none()) {
+    let at_rest = ui.ctx().memory(|memory| memory.focused().is_none());
+    if cancel && at_rest {
         scene.cancel();
+    }
+    // A field that is typed in has an undo of its own.
+    if at_rest && ui.ctx().input_mut(|input| input.consume_shortcut(&UNDO)) {
+        takes.put_back(scene);
     }
 }
 

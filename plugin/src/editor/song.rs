@@ -1,75 +1,62 @@
-//! The song from left to right: bars, playhead, and a take's waveform and curves at its place.
+//! A take at its place in the song: waveform, fades, steering curves.
 
-use egui::{Align2, Pos2, Rect, Sense, Stroke, StrokeKind, pos2, vec2};
+use egui::{Pos2, Rect, Sense, Shape, Stroke, StrokeKind, pos2, vec2};
 
-use super::scene::Scene;
+use super::drag::{self, Dragged};
+use super::ruler::Ruler;
 use super::theme;
 use crate::renderer::TakeView;
-use crate::state::Take;
-use crate::timeline::Song;
+use crate::state::{Fades, Take};
+use crate::timeline::{Envelope, Snap};
 
-/// Bars shown at least.
-const LEAST_BARS: f64 = 8.0;
+/// Points of a fade's curve.
+const FADE_POINTS: usize = 24;
 
-/// Which part of the song is shown, and how wide.
-pub struct Ruler {
-    song: Song,
-    seconds_per_bar: f64,
-    bars: f64,
-    playhead: Option<f64>,
-}
-
-impl Ruler {
-    pub fn of(scene: &Scene) -> Self {
-        let host = &scene.clock.host;
-        let song = Song::new(f64::from(scene.clock.sample_rate), host.tempo, host.seconds, host.beats);
-        let seconds_per_bar = host.seconds_of_bars(1);
-        let end = scene.project.takes.iter().map(|take| song.seconds_of(&take.place) + take.recipe.seconds);
-        let playhead = host.seconds.filter(|seconds| seconds.is_finite());
-        let last = end.chain(playhead).fold(0.0, f64::max);
-        let bars = (last / seconds_per_bar * 1.05).ceil().clamp(LEAST_BARS, 10_000.0);
-        Self { song, seconds_per_bar, bars, playhead }
-    }
-
-    /// Where a second of the song is.
-    fn x(&self, rect: Rect, seconds: f64) -> f32 {
-        rect.left() + rect.width() * (seconds / (self.seconds_per_bar * self.bars)) as f32
-    }
-
-    /// Every bar that gets a line: all of them as long as there is room.
-    fn lines(&self, rect: Rect) -> impl Iterator<Item = (u32, f32)> {
-        let mut step = 1_u32;
-        while f64::from(rect.width()) / self.bars * f64::from(step) < 26.0 {
-            step *= 2;
-        }
-        let bars = self.bars as u32;
-        (0..=bars)
-            .step_by(step as usize)
-            .map(move |bar| (bar, self.x(rect, f64::from(bar) * self.seconds_per_bar)))
-    }
-
-    /// The bars' numbers.
-    pub fn show(&self, ui: &mut egui::Ui) {
-        let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
-        let font = egui::FontId::proportional(11.0);
-        for (bar, x) in self.lines(rect).filter(|&(_, x)| x < rect.right() - 16.0) {
-            let at = pos2(x + 3.0, rect.center().y);
-            ui.painter().text(at, Align2::LEFT_CENTER, bar + 1, font.clone(), theme::QUIET);
-        }
-    }
-}
-
-/// A take at its place in the song.
-pub fn clip(ui: &mut egui::Ui, ruler: &Ruler, take: &Take, view: Option<&TakeView>, height: f32) {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+/// One take's line of the song. `id` stays the take's own while others come and go. Returns the line, for its menu, and
+/// what the take became by a drag that ended.
+pub fn line(
+    ui: &mut egui::Ui,
+    id: egui::Id,
+    ruler: &Ruler,
+    take: &Take,
+    view: Option<&TakeView>,
+    snap: Snap,
+    height: f32,
+) -> (egui::Response, Option<Dragged>) {
+    let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::hover());
+    let response = ui.interact(rect, id, Sense::click_and_drag());
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, theme::ROUND, theme::FIELD);
     for (_, x) in ruler.lines(rect) {
         painter.vline(x, rect.y_range(), Stroke::new(1.0, theme::LINE.gamma_multiply(0.5)));
     }
-    let start = ruler.song.seconds_of(&take.place);
-    let (left, right) = (ruler.x(rect, start), ruler.x(rect, start + take.recipe.seconds));
-    let body = Rect::from_x_y_ranges(left..=right.max(left + 2.0), rect.y_range().shrink(2.0));
+    let body = |dragged: &Dragged| {
+        let start = ruler.song.seconds_of(&dragged.place);
+        let (left, right) = (ruler.x(rect, start), ruler.x(rect, start + take.recipe.seconds));
+        Rect::from_x_y_ranges(left..=right.max(left + 2.0), rect.y_range().shrink(2.0))
+    };
+    let resting = body(&Dragged::none(take));
+    let (dragged, over) = drag::follow(ui, &response, ruler, take, snap, (rect, resting));
+    let body = body(&dragged);
+    clip(&painter, body, take, dragged.fades, view);
+    let moving = dragged != Dragged::none(take);
+    if moving || response.hover_pos().is_some_and(|pointer| resting.contains(pointer)) {
+        for handle in drag::handles(body, dragged.fades, take.recipe.seconds) {
+            painter.circle(handle, 3.5, theme::FIELD, Stroke::new(1.5, theme::TEXT));
+        }
+    }
+    if moving {
+        label(&painter, rect, body, ruler, &dragged, take);
+    }
+    if let Some(seconds) = ruler.playhead {
+        painter.vline(ruler.x(rect, seconds), rect.y_range(), Stroke::new(1.5, theme::TEXT));
+    }
+    let about = !moving && response.hover_pos().is_some_and(|pointer| body.contains(pointer));
+    let response = if about { response.on_hover_text_at_pointer(describe(take)) } else { response };
+    (response, (over && moving).then_some(dragged))
+}
+
+fn clip(painter: &egui::Painter, body: Rect, take: &Take, fades: Fades, view: Option<&TakeView>) {
     let colour = if take.muted { theme::QUIET.gamma_multiply(0.5) } else { theme::ACCENT };
     painter.rect(
         body,
@@ -79,19 +66,54 @@ pub fn clip(ui: &mut egui::Ui, ruler: &Ruler, take: &Take, view: Option<&TakeVie
         StrokeKind::Inside,
     );
     if let Some(audio) = view.and_then(|view| view.audio.as_ref()) {
-        waveform(&painter, body, audio.peaks(), colour.gamma_multiply(0.7));
+        // In points of the picture instead of samples.
+        let points = body.width().ceil() as usize;
+        let per_second = (points as f64 / take.recipe.seconds) as u32;
+        let envelope = Envelope::new(take.gain, fades, points, per_second.max(1));
+        waveform(painter, body, audio.peaks(), |column| envelope.at(column), colour.gamma_multiply(0.7));
     }
     for steering in &take.recipe.steering {
         let frames = (take.recipe.seconds * 50.0).ceil().max(1.0) as usize;
-        curve(&painter, body, frames, |frame| steering.curve.at(frame), theme::SLOT[steering.slot - 1]);
+        curve(painter, body, frames, |frame| steering.curve.at(frame), theme::SLOT[steering.slot - 1]);
     }
-    if let Some(seconds) = ruler.playhead {
-        painter.vline(ruler.x(rect, seconds), rect.y_range(), Stroke::new(1.5, theme::TEXT));
+    let [rise, fall] = drag::handles(body, fades, take.recipe.seconds).map(|handle| handle.x);
+    fade(painter, body, body.left(), rise);
+    fade(painter, body, body.right(), fall);
+}
+
+/// Shades what a fade takes away, from silence at `from` to full level at `to`.
+fn fade(painter: &egui::Painter, body: Rect, from: f32, to: f32) {
+    if (to - from).abs() < 1.0 {
+        return;
     }
-    let hovered = response.hover_pos().is_some_and(|pointer| body.contains(pointer));
-    if hovered {
-        response.on_hover_text_at_pointer(describe(take));
+    let point = |step: usize| {
+        let part = step as f32 / FADE_POINTS as f32;
+        let level = (part * std::f32::consts::FRAC_PI_2).sin();
+        pos2(from + (to - from) * part, body.bottom() - level * body.height())
+    };
+    let line: Vec<Pos2> = (0..=FADE_POINTS).map(point).collect();
+    for pair in line.windows(2) {
+        let corners = vec![pos2(pair[0].x, body.top()), pair[0], pair[1], pos2(pair[1].x, body.top())];
+        let shade = theme::FIELD.gamma_multiply(0.7);
+        painter.add(Shape::convex_polygon(corners, shade, Stroke::NONE));
     }
+    painter.line(line, Stroke::new(1.0, theme::TEXT.gamma_multiply(0.6)));
+}
+
+/// Where the take would start, in bars and beats, or how long its fades would be.
+fn label(painter: &egui::Painter, rect: Rect, body: Rect, ruler: &Ruler, dragged: &Dragged, take: &Take) {
+    let text = if dragged.fades == take.fades {
+        let (bar, beats) = (ruler.host.bar_length(), dragged.place.beats.max(0.0));
+        format!("bar {}, beat {:.2}", (beats / bar).floor() + 1.0, beats % bar + 1.0)
+    } else {
+        format!("in {:.2} s, out {:.2} s", dragged.fades.rise, dragged.fades.fall)
+    };
+    let text = painter.layout_no_wrap(text, egui::FontId::proportional(12.0), theme::TEXT);
+    let room = text.size() + vec2(10.0, 4.0);
+    let left = (body.left() + 6.0).clamp(rect.left(), (rect.right() - room.x).max(rect.left()));
+    let frame = Rect::from_min_size(pos2(left, body.bottom() - room.y - 4.0), room);
+    painter.rect_filled(frame, theme::ROUND, theme::GROUND.gamma_multiply(0.85));
+    painter.galley(frame.min + vec2(5.0, 2.0), text, theme::TEXT);
 }
 
 /// A column a point, as loud as the loudest peak in it.
@@ -99,6 +121,7 @@ fn waveform(
     painter: &egui::Painter,
     body: Rect,
     peaks: impl ExactSizeIterator<Item = f32>,
+    level: impl Fn(usize) -> f32,
     colour: egui::Color32,
 ) {
     let peaks: Vec<f32> = peaks.collect();
@@ -114,7 +137,7 @@ fn waveform(
         let to = ((column + 1) * peaks.len()).div_ceil(columns).max(from + 1).min(peaks.len());
         let peak = peaks.get(from..to).into_iter().flatten().copied().fold(0.0, f32::max);
         if peak > 0.0 {
-            let half = (peak.min(1.0) * (body.height() / 2.0 - 3.0)).max(0.5);
+            let half = ((peak * level(column)).min(1.0) * (body.height() / 2.0 - 3.0)).max(0.5);
             painter.vline(x, body.center().y - half..=body.center().y + half, Stroke::new(1.0, colour));
         }
     }

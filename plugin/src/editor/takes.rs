@@ -2,68 +2,191 @@
 
 use std::sync::Arc;
 
-use egui::{Label, RichText, ScrollArea, vec2};
+use egui::{Align, Label, Layout, RichText, ScrollArea, vec2};
 
+use super::drag::Dragged;
+use super::ruler::Ruler;
 use super::scene::Scene;
 use super::{song, theme};
 use crate::renderer::{Status, TakeView};
-use crate::state::Take;
+use crate::state::{Anchor, Fades, Place, Take};
+use crate::timeline::{Snap, behind, moved};
 
 /// Height of a row.
 const HEIGHT: f32 = 52.0;
 /// Width of its left part.
 const LEFT: f32 = 250.0;
 
-/// What a row's buttons ask for.
+/// Removed takes that can be put back; the oldest is forgotten first.
+const REMEMBERED: usize = 32;
+
+/// What is wanted of a take.
 enum Wish {
     Mute,
-    Remove,
     Gain(f32),
+    Dragged(Dragged),
+    Anchor(Anchor),
+    NoFades,
+    Duplicate,
+    Remove,
 }
 
-pub fn show(ui: &mut egui::Ui, scene: &Scene) {
-    let ruler = song::Ruler::of(scene);
-    ui.horizontal(|ui| {
-        ui.allocate_ui(vec2(LEFT, 20.0), |ui| {
-            ui.set_min_width(LEFT);
-            theme::caption(ui, "Takes");
+/// The list, and what was removed from it.
+#[derive(Default)]
+pub struct Takes {
+    removed: Vec<(usize, Arc<Take>)>,
+}
+
+impl Takes {
+    pub fn show(&mut self, ui: &mut egui::Ui, scene: &Scene) {
+        let ruler = Ruler::of(scene);
+        ui.horizontal(|ui| {
+            ui.allocate_ui_with_layout(vec2(LEFT, theme::ROW), Layout::left_to_right(Align::Center), |ui| {
+                ui.set_min_width(LEFT);
+                self.head(ui, scene);
+            });
+            ruler.show(ui);
         });
-        ruler.show(ui);
-    });
-    if scene.project.takes.is_empty() {
-        ui.set_min_height(ui.available_height());
-        ui.centered_and_justified(|ui| {
-            ui.label(RichText::new("Takes appear here, where they sound in the song.").color(theme::QUIET));
+        if scene.project.takes.is_empty() {
+            ui.set_min_height(ui.available_height());
+            ui.centered_and_justified(|ui| {
+                let text = "Takes appear here, where they sound in the song.";
+                ui.label(RichText::new(text).color(theme::QUIET));
+            });
+            return;
+        }
+        let mut wish = None;
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            // The newest on top.
+            for (index, take) in scene.project.takes.iter().enumerate().rev() {
+                let wanted = row(ui, scene, &ruler, index, take);
+                wish = wish.take().or(wanted.map(|wanted| (index, wanted)));
+            }
         });
-        return;
+        if let Some((index, wish)) = wish {
+            self.grant(scene, &ruler, index, wish);
+        }
     }
-    let mut wish = None;
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        // The newest on top.
-        for (index, take) in scene.project.takes.iter().enumerate().rev() {
-            let view = scene.view.takes.get(index);
-            ui.horizontal(|ui| {
-                ui.allocate_ui(vec2(LEFT, HEIGHT), |ui| {
-                    ui.set_min_size(vec2(LEFT, HEIGHT));
-                    if let Some(wanted) = about(ui, take, view) {
-                        wish = Some((index, wanted));
-                    }
-                });
-                song::clip(ui, &ruler, take, view, HEIGHT);
+
+    /// Puts the take that was removed last back to where it was.
+    pub fn put_back(&mut self, scene: &Scene) {
+        if let Some((index, take)) = self.removed.pop() {
+            scene.edit(|project| {
+                let index = index.min(project.takes.len());
+                project.takes.insert(index, take);
             });
         }
-    });
-    if let Some((index, wish)) = wish {
-        scene.edit(|project| match (wish, project.takes.get_mut(index)) {
-            (_, None) => {}
-            (Wish::Remove, Some(_)) => drop(project.takes.remove(index)),
-            (Wish::Mute, Some(take)) => {
-                let take = Arc::make_mut(take);
-                take.muted = !take.muted;
+    }
+
+    fn head(&mut self, ui: &mut egui::Ui, scene: &Scene) {
+        theme::caption(ui, "Takes");
+        ui.add_space(theme::GAP);
+        let mut snap = scene.project.settings.snap;
+        let names = [(Snap::Bar, "bars"), (Snap::Beat, "beats"), (Snap::Off, "nothing")];
+        let name = names.iter().find(|(option, _)| *option == snap).map_or("", |(_, name)| name);
+        ui.spacing_mut().interact_size.y = 20.0;
+        let text = RichText::new(format!("snap to {name}")).size(12.0);
+        let snaps = egui::ComboBox::from_id_salt("snap").width(108.0).selected_text(text).show_ui(ui, |ui| {
+            for (option, name) in names {
+                ui.selectable_value(&mut snap, option, name);
             }
-            (Wish::Gain(gain), Some(take)) => Arc::make_mut(take).gain = gain,
+        });
+        snaps.response.on_hover_text("Takes are dragged to these. Hold Alt to place one freely.");
+        if snap != scene.project.settings.snap {
+            scene.edit(|project| project.settings.snap = snap);
+        }
+        if !self.removed.is_empty() {
+            let undo = ui.add(egui::Button::new(RichText::new("Put back").size(12.0)));
+            if undo.on_hover_text("Puts the removed take back (Ctrl+Z)").clicked() {
+                self.put_back(scene);
+            }
+        }
+    }
+
+    fn grant(&mut self, scene: &Scene, ruler: &Ruler, index: usize, wish: Wish) {
+        if matches!(wish, Wish::Remove)
+            && let Some(take) = scene.project.takes.get(index)
+        {
+            self.removed.push((index, take.clone()));
+            if self.removed.len() > REMEMBERED {
+                self.removed.remove(0);
+            }
+        }
+        scene.edit(|project| {
+            let Some(take) = project.takes.get_mut(index) else { return };
+            match wish {
+                Wish::Mute => {
+                    let take = Arc::make_mut(take);
+                    take.muted = !take.muted;
+                }
+                Wish::Gain(gain) => Arc::make_mut(take).gain = gain,
+                Wish::Dragged(Dragged { place, fades }) => {
+                    let take = Arc::make_mut(take);
+                    (take.place, take.fades) = (place, fades);
+                }
+                Wish::Anchor(anchor) => {
+                    // Both of its positions become those where it sounds now.
+                    let here = moved(&take.place, 0.0, Snap::Off, &ruler.song, &ruler.host);
+                    Arc::make_mut(take).place = Place { anchor, ..here };
+                }
+                Wish::NoFades => Arc::make_mut(take).fades = Fades::default(),
+                Wish::Duplicate => {
+                    let mut copy = (**take).clone();
+                    copy.place = behind(&take.place, take.recipe.seconds, &ruler.song, &ruler.host);
+                    project.takes.push(Arc::new(copy));
+                }
+                Wish::Remove => drop(project.takes.remove(index)),
+            }
         });
     }
+}
+
+fn row(ui: &mut egui::Ui, scene: &Scene, ruler: &Ruler, index: usize, take: &Take) -> Option<Wish> {
+    let view = scene.view.takes.get(index);
+    let mut wish = None;
+    ui.horizontal(|ui| {
+        ui.allocate_ui(vec2(LEFT, HEIGHT), |ui| {
+            ui.set_min_size(vec2(LEFT, HEIGHT));
+            wish = about(ui, take, view);
+        });
+        let (id, snap) = (egui::Id::unique(("take", index)), scene.project.settings.snap);
+        let (line, dragged) = song::line(ui, id, ruler, take, view, snap, HEIGHT);
+        wish = wish.take().or(dragged.map(Wish::Dragged));
+        line.context_menu(|ui| wish = wish.take().or(menu(ui, take)));
+    });
+    wish
+}
+
+fn menu(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
+    let mut wish = None;
+    let mut entry = |ui: &mut egui::Ui, text: &str, hint: &str, wanted: Wish| {
+        if ui.button(text).on_hover_text(hint).clicked() {
+            wish = Some(wanted);
+            ui.close();
+        }
+    };
+    entry(ui, "Duplicate", "The same music again, right behind", Wish::Duplicate);
+    entry(ui, if take.muted { "Unmute" } else { "Mute" }, "", Wish::Mute);
+    if !take.fades.is_none() {
+        entry(ui, "No fades", "Takes both fades away", Wish::NoFades);
+    }
+    match take.place.anchor {
+        Anchor::Beats => entry(
+            ui,
+            "Keep its time",
+            "It stays at its second when the tempo of the song changes. Now it keeps its bar.",
+            Wish::Anchor(Anchor::Seconds),
+        ),
+        Anchor::Seconds => entry(
+            ui,
+            "Keep its bar",
+            "It stays at its bar when the tempo of the whole song changes. Now it keeps its time.",
+            Wish::Anchor(Anchor::Beats),
+        ),
+    }
+    ui.separator();
+    entry(ui, "Remove", "It can be put back", Wish::Remove);
+    wish
 }
 
 fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish> {
@@ -83,8 +206,12 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
             if ui.add(mute).on_hover_text("Mute").clicked() {
                 wish = Some(Wish::Mute);
             }
-            if ui.add(egui::Button::new(RichText::new("\u{d7}").size(13.0))).on_hover_text("Remove").clicked()
-            {
+            let duplicate = egui::Button::new(RichText::new("+").size(13.0));
+            if ui.add(duplicate).on_hover_text("Duplicate, right behind").clicked() {
+                wish = Some(Wish::Duplicate);
+            }
+            let remove = egui::Button::new(RichText::new("\u{d7}").size(13.0));
+            if ui.add(remove).on_hover_text("Remove; it can be put back").clicked() {
                 wish = Some(Wish::Remove);
             }
             let mut decibels = 20.0 * take.gain.max(1e-3).log10();

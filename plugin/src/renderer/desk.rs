@@ -11,7 +11,7 @@ use crate::audio::{Rendition, RenditionWriter, Stand};
 use crate::instance::{Instance, Press};
 use crate::params::SLOTS;
 use crate::state::{PackedCodes, Project, Recipe, Settings, Take};
-use crate::timeline::{Entry, Timeline};
+use crate::timeline::{Entry, Envelope, Timeline};
 
 /// The renderer's books on one instance.
 pub(super) struct Desk {
@@ -236,7 +236,8 @@ impl Desk {
     fn timeline(&self, project: &Project, rate: u32, version: u64) -> Timeline {
         let entry = |take: &Arc<Take>| {
             let piece = self.pieces.iter().find(|piece| piece.is_of(take))?;
-            Some(Entry { key: piece.key, place: take.place, gain: take.gain, audio: piece.audio.clone() })
+            let envelope = Envelope::new(take.gain, take.fades, piece.audio.length(), rate);
+            Some(Entry { key: piece.key, place: take.place, envelope, audio: piece.audio.clone() })
         };
         Timeline {
             entries: project.takes.iter().filter(|take| !take.muted).filter_map(entry).collect(),

@@ -6,7 +6,7 @@ use tiller_models::steering::StrengthCurve;
 
 use crate::MAX_TAKE_SECONDS;
 use crate::instance::Press;
-use crate::state::{Project, Recipe, Steering, Take};
+use crate::state::{Fades, Project, Recipe, Steering, Take};
 use crate::timeline::land;
 
 /// Shortest take, seconds: a few frames.
@@ -25,6 +25,7 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
     Arc::new(Take {
         place: land(project.settings.position, &press.host),
         gain: 1.0,
+        fades: Fades::default(),
         muted: false,
         recipe: Recipe {
             precision: project.settings.precision.clone(),

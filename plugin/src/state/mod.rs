@@ -3,10 +3,12 @@
 //! The host keeps it as the field `project` of the plugin's state; `docs/state.md` describes every field for scripts.
 //! [`project`] is the schema, [`packing`] how tokens are written, [`store`] the one place a project lives in memory.
 
+mod fades;
 mod packing;
 mod project;
 mod store;
 
+pub use fades::Fades;
 pub use packing::PackedCodes;
 pub use project::{Anchor, MadeBy, Place, Position, Project, Recipe, SCHEMA, Settings, Slot, Steering, Take};
 pub use store::{FIELD, Problem, Store};

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tiller_models::steering::{Layers, Rows, Scale, StrengthCurve};
 
-use super::PackedCodes;
+use super::{Fades, PackedCodes};
 use crate::params::SLOTS;
+use crate::timeline::Snap;
 
 /// The schema this build writes, and the newest it reads.
 pub const SCHEMA: u32 = 1;
@@ -50,6 +51,9 @@ pub struct Take {
     /// Linear gain.
     #[serde(default = "unity")]
     pub gain: f32,
+    /// How it comes and goes.
+    #[serde(default, skip_serializing_if = "Fades::is_none")]
+    pub fades: Fades,
     /// Whether it is silenced.
     #[serde(default)]
     pub muted: bool,
@@ -83,6 +87,9 @@ pub struct Place {
     pub beats: f64,
     /// Seconds from the song's start.
     pub seconds: f64,
+    /// Quarter notes a minute there, when the take was put there; tells whether the song had one tempo up to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tempo: Option<f64>,
     /// Which of the two holds.
     #[serde(default)]
     pub anchor: Anchor,
@@ -162,6 +169,8 @@ pub struct Steering {
 pub struct Settings {
     /// Where the next take lands.
     pub position: Position,
+    /// What takes snap to when they are dragged.
+    pub snap: Snap,
     /// Whether takes take their strength curves from the automation that passed, and follow it when it changes.
     pub follow_automation: bool,
     /// Whether a take started by a MIDI note fades when the note ends.
@@ -213,6 +222,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             position: Position::default(),
+            snap: Snap::default(),
             follow_automation: true,
             release_on_note_off: false,
             patience_seconds: 60.0,
@@ -260,6 +270,9 @@ impl Project {
             }
             if !take.gain.is_finite() || !(0.0..=100.0).contains(&take.gain) {
                 return at("its gain is not between 0 and 100");
+            }
+            if !take.fades.is_sound() {
+                return at("a fade is not between 0 and 600 seconds");
             }
             if !(take.recipe.seconds > 0.0 && take.recipe.seconds <= crate::MAX_TAKE_SECONDS) {
                 return at("its length is not between 0 and 600 seconds");
@@ -320,8 +333,9 @@ mod tests {
                 None,
             ],
             takes: vec![Arc::new(Take {
-                place: Place { beats: 4.5, seconds: 2.1, anchor: Anchor::Seconds },
+                place: Place { beats: 4.5, seconds: 2.1, tempo: Some(128.5), anchor: Anchor::Seconds },
                 gain: 0.5,
+                fades: Fades { rise: 0.25, fall: 1.5 },
                 muted: true,
                 recipe: Recipe {
                     prompt: "x".into(),
@@ -355,8 +369,9 @@ mod tests {
     fn numbers_out_of_range_are_named_by_their_place() {
         let take = |seconds| {
             Arc::new(Take {
-                place: Place { beats: 0.0, seconds: 0.0, anchor: Anchor::Beats },
+                place: Place { beats: 0.0, seconds: 0.0, tempo: None, anchor: Anchor::Beats },
                 gain: 1.0,
+                fades: Fades::default(),
                 muted: false,
                 recipe: Recipe { seconds, ..Recipe::default() },
                 codes: None,
@@ -367,5 +382,11 @@ mod tests {
         assert!(project.check().unwrap_err().starts_with("take 2: its length"));
         let project = Project { takes: vec![take(f64::NAN)], ..Project::default() };
         assert!(project.check().is_err());
+        for seconds in [-0.1, f64::NAN, 601.0] {
+            let mut faded = take(1.0);
+            Arc::make_mut(&mut faded).fades.fall = seconds;
+            let project = Project { takes: vec![faded], ..Project::default() };
+            assert!(project.check().unwrap_err().starts_with("take 1: a fade"), "{seconds}");
+        }
     }
 }

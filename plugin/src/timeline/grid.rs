@@ -28,16 +28,38 @@ const DEFAULT_TEMPO: f64 = 120.0;
 const DEFAULT_BAR: f64 = 4.0;
 
 impl Landing {
+    /// Quarter notes a minute, if the host names a number that can be one.
+    #[must_use]
+    pub fn named_tempo(&self) -> Option<f64> {
+        self.tempo.filter(|tempo| tempo.is_finite() && *tempo > 0.0)
+    }
+
     /// Quarter notes a minute, the usual 120 where the host names none.
     #[must_use]
     pub fn tempo(&self) -> f64 {
-        self.tempo.filter(|tempo| tempo.is_finite() && *tempo > 0.0).unwrap_or(DEFAULT_TEMPO)
+        self.named_tempo().unwrap_or(DEFAULT_TEMPO)
     }
 
     /// Quarter notes in a bar, the usual 4 where the host names no time signature.
     #[must_use]
     pub fn bar_length(&self) -> f64 {
         self.bar_length.filter(|bar| bar.is_finite() && *bar > 0.0).unwrap_or(DEFAULT_BAR)
+    }
+
+    /// The second at which a position in quarter notes lies, at the tempo of this moment.
+    #[must_use]
+    pub fn seconds_at(&self, beats: f64) -> f64 {
+        let (seconds, here) = self.here();
+        seconds + (beats - here) * 60.0 / self.tempo()
+    }
+
+    /// This moment in seconds and in quarter notes, 0 where the host says neither.
+    fn here(&self) -> (f64, f64) {
+        let per_beat = 60.0 / self.tempo();
+        let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+        let beats = finite(self.beats);
+        let seconds = finite(self.seconds).or(beats.map(|beats| beats * per_beat)).unwrap_or(0.0);
+        (seconds, beats.unwrap_or(seconds / per_beat))
     }
 
     /// Seconds that `bars` bars last.
@@ -51,13 +73,13 @@ impl Landing {
 #[must_use]
 pub fn land(position: Position, host: &Landing) -> Place {
     let per_beat = 60.0 / host.tempo();
-    let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
+    let tempo = host.named_tempo();
     // Beats and seconds of one moment, to convert by the tempo around it.
-    let seconds = finite(host.seconds).or(finite(host.beats).map(|beats| beats * per_beat)).unwrap_or(0.0);
-    let beats = finite(host.beats).unwrap_or(seconds / per_beat);
+    let (seconds, beats) = host.here();
     let at_beats = |target: f64| Place {
         beats: target,
-        seconds: (seconds + (target - beats) * per_beat).max(0.0),
+        seconds: host.seconds_at(target).max(0.0),
+        tempo,
         anchor: Anchor::Beats,
     };
     match position {
@@ -65,11 +87,13 @@ pub fn land(position: Position, host: &Landing) -> Place {
         Position::Seconds(target) => Place {
             beats: (beats + (target.max(0.0) - seconds) / per_beat).max(0.0),
             seconds: target.max(0.0),
+            tempo,
             anchor: Anchor::Seconds,
         },
         Position::Playhead => {
             let bar = host.bar_length();
-            let start = finite(host.bar_start)
+            let start = host
+                .bar_start
                 .filter(|start| (beats - bar..=beats + ON_THE_BAR).contains(start))
                 .unwrap_or((beats / bar).floor() * bar);
             let late = host.playing && beats - start > ON_THE_BAR;

@@ -1,14 +1,18 @@
 //! Takes placed on the song: which sample of which take sounds at which sample of the song.
 //!
 //! Everything here is a function of the host's position. Nothing remembers what was played before, so any order of
-//! blocks of any size, repeated or skipped, sounds the same.
+//! blocks of any size, repeated or skipped, sounds the same. What overlaps adds up.
 
+mod envelope;
 mod grid;
 mod lane;
+mod moving;
 mod song;
 
+pub use envelope::Envelope;
 pub use grid::{Landing, land};
 pub use lane::{Lane, Recorder};
+pub use moving::{Snap, behind, moved};
 pub use song::{Song, Span};
 
 use std::sync::Arc;
@@ -58,8 +62,8 @@ pub struct Entry {
     pub key: u64,
     /// Where it starts.
     pub place: Place,
-    /// Linear gain.
-    pub gain: f32,
+    /// How loud it is at each of its samples.
+    pub envelope: Envelope,
     /// Its audio.
     pub audio: Arc<Rendition>,
 }

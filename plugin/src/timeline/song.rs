@@ -1,9 +1,28 @@
 //! From places in the song to samples.
+//!
+//! A host says of each block where it is, in seconds and in quarter notes, and its tempo there; it never says what its
+//! tempo was before. So quarter notes become seconds in one case only: where both positions of the block say that the
+//! whole song up to it has the present tempo, and the take's place says the same of the song it was put into. Then a
+//! take keeps its bar when the tempo of the whole song is changed. In every other song a take keeps its seconds, which
+//! were right for its bar when it was put there: a take that sounds neither drifts nor jumps while the tempo ramps.
+//!
+//! What this cannot do: after the tempo track of a song with several tempos was redrawn, takes behind the change stay
+//! at their seconds, and are moved by hand. And a song of one tempo which, while a take sounds, speeds up *and* slows
+//! down so that tempo and mean tempo meet again looks for that moment like a song that was changed as a whole.
 
 use crate::state::{Anchor, Place};
 
-/// Seconds by which a host's beats and seconds may disagree and still mean one tempo from the start.
+/// Seconds by which a host's beats and seconds may disagree and still mean one tempo from the start. Hosts round: some
+/// to ticks of a quarter note's 1,920th part.
 const STEADY: f64 = 1e-3;
+/// As [`STEADY`], for each second from the start: tempos are rounded, too.
+const STEADY_RATE: f64 = 1e-6;
+
+/// Whether a position in quarter notes and one in seconds are the same at one tempo from the start, within `slack`
+/// times what hosts round.
+fn agree(beats: f64, seconds: f64, tempo: f64, slack: f64) -> bool {
+    (beats * 60.0 / tempo - seconds).abs() <= slack * (STEADY + seconds.abs() * STEADY_RATE)
+}
 
 /// What the host's transport says of the song at this moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,11 +40,7 @@ impl Song {
     pub fn new(sample_rate: f64, tempo: Option<f64>, seconds: Option<f64>, beats: Option<f64>) -> Self {
         let tempo = tempo.filter(|tempo| tempo.is_finite() && *tempo > 0.0);
         let steady_tempo = match (tempo, seconds, beats) {
-            (Some(tempo), Some(seconds), Some(beats))
-                if (beats * 60.0 / tempo - seconds).abs() <= STEADY + seconds.abs() * 1e-6 =>
-            {
-                Some(tempo)
-            }
+            (Some(tempo), Some(seconds), Some(beats)) if agree(beats, seconds, tempo, 1.0) => Some(tempo),
             _ => None,
         };
         Self { sample_rate, steady_tempo }
@@ -40,10 +55,16 @@ impl Song {
     /// The second of the song at which a place lies.
     #[must_use]
     pub fn seconds_of(&self, place: &Place) -> f64 {
-        match (place.anchor, self.steady_tempo) {
-            (Anchor::Beats, Some(tempo)) => place.beats * 60.0 / tempo,
-            _ => place.seconds,
+        let Some(tempo) = self.steady_tempo.filter(|_| place.anchor == Anchor::Beats) else {
+            return place.seconds;
+        };
+        let was_steady = place.tempo.is_none_or(|then| agree(place.beats, place.seconds, then, 1.0));
+        // A ramp that has only begun still counts as steady, with a tempo that is a little off already; twice the slack
+        // covers it, so that a take which sounds into a ramp stays where it is to the sample.
+        if !was_steady || agree(place.beats, place.seconds, tempo, 2.0) {
+            return place.seconds;
         }
+        place.beats * 60.0 / tempo
     }
 }
 
@@ -83,7 +104,7 @@ mod tests {
 
     use super::*;
 
-    const PLACE: Place = Place { beats: 8.0, seconds: 4.0, anchor: Anchor::Beats };
+    const PLACE: Place = Place { beats: 8.0, seconds: 4.0, tempo: Some(120.0), anchor: Anchor::Beats };
 
     #[test]
     fn a_take_keeps_its_bar_when_the_whole_song_changes_tempo() {
@@ -97,6 +118,27 @@ mod tests {
     fn a_take_keeps_its_time_when_the_song_changes_tempo_on_the_way() {
         let ramp = Song::new(48_000.0, Some(60.0), Some(2.0), Some(3.7));
         assert_eq!(ramp.start_of(&PLACE), 4 * 48_000);
+    }
+
+    #[test]
+    fn a_take_put_behind_a_change_of_tempo_keeps_its_time_where_tempo_and_mean_tempo_meet() {
+        let behind = Place { tempo: Some(90.0), ..PLACE };
+        let meeting = Song::new(48_000.0, Some(100.0), Some(6.0), Some(10.0));
+        assert_eq!(meeting.steady_tempo, Some(100.0));
+        assert_eq!(meeting.start_of(&behind), 4 * 48_000);
+        assert_eq!(meeting.start_of(&Place { tempo: None, ..PLACE }), 8 * 60 * 480);
+    }
+
+    #[test]
+    fn a_take_that_sounds_does_not_drift_while_a_ramp_begins() {
+        // 120 up to the take's second bar, then up by 6 a second: at first hardly a change at all.
+        for block in 0..5_000 {
+            let since = f64::from(block) * 64.0 / 48_000.0;
+            let (tempo, seconds) = (120.0 + 6.0 * since, 6.0 + since);
+            let beats = 12.0 + since * (120.0 + tempo) / 2.0 / 60.0;
+            let song = Song::new(48_000.0, Some(tempo), Some(seconds), Some(beats));
+            assert_eq!(song.start_of(&PLACE), 4 * 48_000, "{since} s into the ramp");
+        }
     }
 
     #[test]

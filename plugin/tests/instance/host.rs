@@ -10,6 +10,7 @@ use tiller::renderer::{Renderer, Status};
 use tiller::state::Project;
 use tiller::timeline::Landing;
 
+use super::tempo::TempoTrack;
 use super::tones::{Log, RATE, Tones};
 
 pub struct Host {
@@ -19,6 +20,10 @@ pub struct Host {
     pub log: Arc<Log>,
     pub rate: u32,
     pub tempo: f64,
+    /// Quarter notes in a bar.
+    pub bar_length: f64,
+    /// Takes the place of `tempo` in songs with several.
+    pub track: Option<TempoTrack>,
     pub offline: bool,
     pub playing: bool,
     pub transport: bool,
@@ -52,6 +57,8 @@ impl Host {
             log,
             rate: RATE,
             tempo: 120.0,
+            bar_length: 4.0,
+            track: None,
             offline: false,
             playing: true,
             transport: true,
@@ -83,20 +90,38 @@ impl Host {
         self.instance.store().generate.rise();
     }
 
-    pub fn block(&mut self, length: usize) -> Vec<f32> {
-        let (mut left, mut right) = (vec![9.0; length], vec![9.0; length]);
+    /// Sets seed and length as a host's parameter changes do.
+    pub fn set(&self, seed: i32, seconds: f64) {
+        use nice_plug::prelude::Param;
+        let params = &self.instance.params;
+        // SAFETY: in this test the test is the framework.
+        unsafe {
+            use nice_plug::params::InternalParamMut as _;
+            params.seed._internal_set_normalized_value(params.seed.preview_normalized(seed));
+            params.seconds._internal_set_normalized_value(params.seconds.preview_normalized(seconds as f32));
+        }
+    }
+
+    /// What the transport says.
+    pub fn landing(&self) -> Landing {
         let seconds = self.position as f64 / f64::from(self.rate);
-        let host = Landing {
+        let steady = (seconds * self.tempo / 60.0, self.tempo);
+        let (beats, tempo) = self.track.as_ref().map_or(steady, |track| track.at(seconds));
+        Landing {
             playing: self.playing && self.transport,
             seconds: self.transport.then_some(seconds),
-            beats: self.transport.then_some(seconds * self.tempo / 60.0),
-            tempo: self.transport.then_some(self.tempo),
+            beats: self.transport.then_some(beats),
+            tempo: self.transport.then_some(tempo),
             bar_start: None,
-            bar_length: self.transport.then_some(4.0),
-        };
+            bar_length: self.transport.then_some(self.bar_length),
+        }
+    }
+
+    pub fn block(&mut self, length: usize) -> Vec<f32> {
+        let (mut left, mut right) = (vec![9.0; length], vec![9.0; length]);
         let block = Block {
             position: self.transport.then_some(self.position),
-            host,
+            host: self.landing(),
             offline: self.offline,
             strengths: self.strengths,
         };
@@ -133,6 +158,23 @@ impl Host {
         self.play(length, size)
     }
 
+    /// Waits until what sounds is the project as it is now, as an offline render does.
+    pub fn shown(&mut self) {
+        let (offline, playing) = (self.offline, self.playing);
+        (self.offline, self.playing) = (true, false);
+        self.block(1);
+        (self.offline, self.playing) = (offline, playing);
+    }
+
+    /// Waits until the project has this many takes.
+    pub fn until_takes(&self, count: usize) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.instance.store().project().takes.len() < count {
+            assert!(Instant::now() < deadline, "the press was not answered");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Waits until nothing is being made.
     pub fn settle(&self) {
         let deadline = Instant::now() + Duration::from_secs(20);
@@ -155,11 +197,7 @@ impl Host {
         self.playing = false;
         self.block(64);
         self.playing = true;
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while self.instance.store().project().takes.len() == before {
-            assert!(Instant::now() < deadline, "the press was not answered");
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.until_takes(before + 1);
         self.settle();
     }
 }

@@ -5,8 +5,10 @@
 #![allow(clippy::cast_possible_wrap, clippy::unwrap_used)]
 
 mod host;
+mod tempo;
 mod tones;
 
+mod arranging;
 mod cancelling;
 mod offline;
 mod playing;

@@ -1,14 +1,15 @@
 use std::time::{Duration, Instant};
 
-use tiller::state::{Anchor, Place, Position, Recipe, Take};
+use tiller::state::{Anchor, Fades, Place, Position, Recipe, Take};
 
 use super::host::Host;
 use super::tones::level;
 
 fn wanted(prompt: &str, seconds: f64) -> std::sync::Arc<Take> {
     std::sync::Arc::new(Take {
-        place: Place { beats: 0.0, seconds: 0.0, anchor: Anchor::Beats },
+        place: Place { beats: 0.0, seconds: 0.0, tempo: None, anchor: Anchor::Beats },
         gain: 1.0,
+        fades: Fades::default(),
         muted: false,
         recipe: Recipe { prompt: prompt.into(), seed: 5, seconds, ..Recipe::default() },
         codes: None,
