@@ -97,6 +97,72 @@ fn a_take_is_generated_with_its_label_and_replayed_bit_by_bit() {
 }
 
 #[test]
+fn several_takes_go_to_folders_and_each_is_the_one_of_its_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let generate = |more: &[&str]| {
+        let always = ["generate", "--prompt", "bells", "--seconds", "0.4", "--quiet"];
+        succeeded(&tiller(&[always.as_slice(), more].concat()));
+    };
+    let (many, alone) = (path("many"), path("alone.wav"));
+    let many_name = many.to_str().unwrap();
+    generate(&["--seed", "7", "--count", "2", "--out", many_name, "--label", many_name]);
+    generate(&["--seed", "8", "--out", alone.to_str().unwrap()]);
+    assert_eq!(samples(&many.join("8.wav")), samples(&alone));
+    assert_ne!(samples(&many.join("7.wav")), samples(&alone));
+    let label = std::fs::read_to_string(many.join("7.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&label).unwrap()["recipe"]["seed"], 7);
+}
+
+#[test]
+fn audio_becomes_tokens_and_tokens_the_audio_that_a_take_of_them_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (wav, label) = (path("a.wav"), path("a.json"));
+    let generate = ["generate", "--prompt", "x", "--seconds", "0.5", "--seed", "1", "--quiet"];
+    succeeded(&tiller(&[generate.as_slice(), &["--out", &wav, "--label", &label]].concat()));
+    succeeded(&tiller(&["decode", &label, "--out", &path("decoded"), "--quiet"]));
+    assert_eq!(samples(Path::new(&path("decoded/a.wav"))), samples(Path::new(&wav)));
+
+    succeeded(&tiller(&["encode", &wav, "--out", &path("codes"), "--quiet"]));
+    let tokens = std::fs::read_to_string(path("codes/a.json")).unwrap();
+    let codes = serde_json::from_str::<Value>(&tokens).unwrap()["codes"].clone();
+    let architecture = Small.bundle().architecture();
+    assert_eq!(codes.as_array().unwrap().len(), architecture.codebooks);
+    let expected = samples(Path::new(&wav)).len() / architecture.codec.samples_per_frame;
+    assert!(codes.as_array().unwrap().iter().all(|row| row.as_array().unwrap().len() == expected));
+    let decoded = tiller(&["decode", &path("codes/a.json"), "--out", &path("again"), "--json"]);
+    assert!(succeeded(&decoded).contains("a.wav"));
+    assert_eq!(samples(Path::new(&path("again/a.wav"))).len(), samples(Path::new(&wav)).len());
+}
+
+#[test]
+fn what_the_codec_cannot_take_is_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 44_100,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(path("a.wav"), spec).unwrap();
+    (0..100).for_each(|_| writer.write_sample(0_i16).unwrap());
+    writer.finalize().unwrap();
+    std::fs::write(path("a.json"), "{\"codes\": [[1, 2], [3]]}").unwrap();
+    std::fs::write(path("far.json"), "{\"codes\": [[60000], [1], [1], [1]]}").unwrap();
+    let out = path("out");
+    assert!(refused(&["encode", &path("a.wav"), "--out", &out]).contains("44100 samples a second"));
+    assert!(refused(&["encode", &path("b.wav"), "--out", &out]).contains("cannot read"));
+    assert!(refused(&["encode", &path("a.wav"), &path("a.wav"), "--out", &out]).contains("rename one"));
+    assert!(
+        refused(&["decode", &path("a.json"), "--out", &out]).contains("no tokens that can be understood")
+    );
+    assert!(refused(&["decode", &path("far.json"), "--out", &out]).contains("code 60000"));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0, "nothing is left behind");
+}
+
+#[test]
 fn what_cannot_be_done_is_said_before_anything_is_made() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("a.wav");

@@ -1,13 +1,16 @@
 //! `tiller generate`.
 
+use std::fs;
+use std::num::NonZeroU64;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
 use serde_json::json;
 use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, frames_of};
-use tiller_models::steering::{Layers, Rows, Scale, Steering};
+use tiller_models::steering::{Layers, Rows, Scale, Steering, Vector};
 
 use super::output::{Pending, Reporting, Wav};
 use super::steering::{Steer, slots};
@@ -27,6 +30,10 @@ pub(crate) struct Generate {
     /// Seed of the random numbers: the same seed gives the same take.
     #[arg(long)]
     seed: u64,
+    /// Make this many takes, with this seed, the next and so on; --out and --label then name folders, which get SEED.wav
+    /// and SEED.json.
+    #[arg(long, value_name = "N")]
+    count: Option<NonZeroU64>,
     /// 0 takes the most probable token always.
     #[arg(long, default_value_t = Sampling::default().temperature, allow_negative_numbers = true)]
     temperature: f32,
@@ -83,24 +90,27 @@ fn rows(text: &str) -> Result<Rows, String> {
     }
 }
 
+/// A take's seed and files.
+struct Place {
+    seed: u64,
+    out: PathBuf,
+    label: Option<PathBuf>,
+}
+
 impl Generate {
     pub fn run(&self) -> Outcome {
-        let started = Instant::now();
+        let mut started = Instant::now();
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
-        let architecture = bundle.architecture();
-        let frames = frames_of(self.seconds, architecture)?;
+        let frames = frames_of(self.seconds, bundle.architecture())?;
         let (slots, vectors) = slots(&self.steer, self.curve.as_ref(), &bundle, frames)?;
         if !self.negative.is_empty() && self.guidance <= 1.0 {
             return Err(
                 "--negative needs --guidance above 1: without guidance nothing leads away from it".into()
             );
         }
-        let codec = &architecture.codec;
-        let mut wav = Wav::create(&self.out, codec.sample_rate, codec.channels)?;
-        let label = self.label.as_deref().map(Pending::create).transpose()?;
-
+        let places = self.places()?;
         let engine = Engine::load(&bundle, &self.engine.options())?;
-        let recipe = Recipe {
+        let mut recipe = Recipe {
             bundle: bundle.id().to_owned(),
             bundle_name: bundle.manifest().name.clone(),
             precision: engine.precision(),
@@ -124,9 +134,48 @@ impl Generate {
         let cancel = Cancel::new();
         let by_keyboard = cancel.clone();
         ctrlc::set_handler(move || by_keyboard.cancel())?;
+        for place in places {
+            recipe.seed = place.seed;
+            self.make(&engine, recipe.clone(), &vectors, &place, &cancel, started)?;
+            started = Instant::now();
+        }
+        Ok(())
+    }
 
-        let mut generation = Generation::new(&engine, recipe, &vectors, &cancel)?;
-        let mut decoder = StreamDecoder::new(&engine);
+    /// Where the takes go. Makes the folders of several.
+    fn places(&self) -> Result<Vec<Place>, String> {
+        let Some(count) = self.count else {
+            return Ok(vec![Place { seed: self.seed, out: self.out.clone(), label: self.label.clone() }]);
+        };
+        for folder in std::iter::once(&self.out).chain(&self.label) {
+            fs::create_dir_all(folder)
+                .map_err(|error| format!("cannot make the folder {}: {error}", folder.display()))?;
+        }
+        let last = self.seed.checked_add(count.get() - 1);
+        let last = last.ok_or("--seed and --count lead past the largest seed: choose a smaller seed")?;
+        let place = |seed| Place {
+            seed,
+            out: self.out.join(format!("{seed}.wav")),
+            label: self.label.as_ref().map(|folder| folder.join(format!("{seed}.json"))),
+        };
+        Ok((self.seed..=last).map(place).collect())
+    }
+
+    fn make(
+        &self,
+        engine: &Arc<Engine>,
+        recipe: Recipe,
+        vectors: &[Arc<Vector>],
+        place: &Place,
+        cancel: &Cancel,
+        started: Instant,
+    ) -> Outcome {
+        let codec = &engine.bundle().architecture().codec;
+        let mut wav = Wav::create(&place.out, codec.sample_rate, codec.channels)?;
+        let label = place.label.as_deref().map(Pending::create).transpose()?;
+        let frames = recipe.frames;
+        let mut generation = Generation::new(engine, recipe, vectors, cancel)?;
+        let mut decoder = StreamDecoder::new(engine);
         let bar = self.reporting.bar(frames, "generating");
         let mut first_audio = None;
         while let Some(frame) = generation.advance()? {
@@ -149,8 +198,8 @@ impl Generate {
         self.reporting.result(
             &json!({
                 "id": take.id,
-                "out": self.out,
-                "label": self.label,
+                "out": place.out,
+                "label": place.label,
                 "frames": frames,
                 "seconds": take.seconds(),
                 "sample_rate": take.sample_rate,
@@ -159,7 +208,7 @@ impl Generate {
                 "elapsed_seconds": elapsed,
                 "first_audio_seconds": first_audio.as_secs_f64(),
             }),
-            &format!("{}: {:.1} s of music in {elapsed:.1} s", self.out.display(), take.seconds()),
+            &format!("{}: {:.1} s of music in {elapsed:.1} s", place.out.display(), take.seconds()),
         );
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! `tiller`: models as bundles, and music from them, on the command line.
 
 mod bench;
+mod codec;
 mod doctor;
 mod generate;
 mod import;
@@ -34,6 +35,10 @@ enum Command {
     Generate(Box<generate::Generate>),
     /// Rebuild the audio of a take from its label.
     Replay(replay::Replay),
+    /// Turn audio into the codec's tokens.
+    Encode(codec::Encode),
+    /// Turn the codec's tokens into audio.
+    Decode(codec::Decode),
     /// Import a MusicGen checkpoint as a bundle.
     Import(import::Import),
     /// Show what a bundle is.
@@ -59,6 +64,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Generate(command) => command.run(),
         Command::Replay(command) => command.run(),
+        Command::Encode(command) => command.run(),
+        Command::Decode(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Doctor(command) => command.run(),
