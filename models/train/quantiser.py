@@ -25,7 +25,7 @@ def k_means(x: torch.Tensor, k: int, rounds: int = 12) -> torch.Tensor:
 class Quantiser:
     """`books` [Q, K, D]; not an `nn.Module`, since nothing here is learned by gradient."""
 
-    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.98):
+    def __init__(self, stages: int, size: int, dim: int, decay: float = 0.99):
         self.books = torch.zeros(stages, size, dim)
         self.mass = torch.ones(stages, size)
         self.sums = torch.zeros(stages, size, dim)

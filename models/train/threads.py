@@ -28,7 +28,9 @@ class Threads:
         except OSError:
             return time.time(), 0.0, 0.0
         user, nice, system, _, _, irq, soft = map(int, fields)
-        return time.time(), (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK"), own.ru_utime + own.ru_stime
+        if os.nice(0) > 0:
+            user += nice  # Niced neighbours give way to a process that is not niced itself.
+        return time.time(), (user + system + irq + soft) / os.sysconf("SC_CLK_TCK"), own.ru_utime + own.ru_stime
 
     def __call__(self):
         """Looks at the neighbours and adapts."""

@@ -70,7 +70,7 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=1e-3)
     parser.add_argument("--adam-only", action="store_true")
-    parser.add_argument("--adversary-from", type=float, default=0.6, help="share of the time; 1 for never")
+    parser.add_argument("--adversary-from", type=float, default=0.8, help="share of the time; 1 for never")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     threads = Threads(a.threads)
@@ -91,7 +91,7 @@ def main():
         saved = torch.load(path, weights_only=False)
         codec.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
-        vars(codec.quantiser).update(saved["quantiser"])
+        vars(codec.quantiser).update(saved["quantiser"] | {"decay": codec.quantiser.decay})
         if "adversary" in saved:
             adversary.load_state_dict(saved["adversary"])
             adversary_optimiser.load_state_dict(saved["adversary_optimiser"])
