@@ -36,7 +36,12 @@ pub(super) struct Due {
 }
 
 impl Voices {
+    /// Starts a take. One that Generate started and that has not begun yet is not started again.
     pub fn start(&mut self, key: u64, note: Option<u16>, velocity: f32) {
+        let mut waiting = self.voices.iter().flatten().filter(|voice| voice.position == 0);
+        if note.is_none() && waiting.any(|voice| voice.key == key && voice.note.is_none()) {
+            return;
+        }
         self.started += 1;
         let voice = Voice { key, note, position: 0, gain: velocity, fading: 0.0, age: self.started };
         let oldest = self.voices.iter_mut().min_by_key(|slot| slot.map_or(0, |voice| voice.age));
@@ -90,5 +95,23 @@ impl Voices {
             }
         }
         missed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_take_that_waits_to_begin_is_begun_once_by_generate_and_once_by_each_note() {
+        let mut voices = Voices::default();
+        for _ in 0..3 {
+            voices.start(7, None, 1.0);
+        }
+        assert_eq!(voices.due(64).count(), 1);
+        voices.start(8, None, 1.0);
+        voices.start(7, Some(60), 1.0);
+        voices.start(7, Some(60), 1.0);
+        assert_eq!(voices.due(64).count(), 4);
     }
 }
