@@ -1,7 +1,7 @@
 //! Projects: saved, restored, and everything that is no project.
 
 use crate::{LIMIT, RENDER};
-use serde_json::json;
+use serde_json::{Value, json};
 use tiller_tests::scene::{Scene, finish, takes};
 use tiller_tests::{AudioSettings, Instance, PluginFile, State, fixture, isolated};
 
@@ -144,6 +144,9 @@ fn prompts_of_any_length_and_script_survive() {
         for prompt in ["", "größer ♪ 低音 🎹\u{202e}\u{0}x", &"deep bass ".repeat(1_000)] {
             let scene = Scene { prompt: prompt.into(), seconds: 0.2, ..Scene::default() };
             let mut instance = scene.open(&plugin, AudioSettings::default()).unwrap();
+            let undescribed = |project: &mut Value| project["settings"]["describe_song"] = json!(false);
+            let state = instance.state().unwrap().with_project(undescribed).unwrap();
+            instance.restore(&state).unwrap();
             scene.generate(&mut instance, RENDER).unwrap();
             assert_eq!(takes(&mut instance).unwrap()[0]["recipe"]["prompt"], json!(prompt));
         }

@@ -17,6 +17,9 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
         ui.checkbox(&mut settings.follow_automation, "New takes follow recorded automation").on_hover_text(
             "A take's strengths are those the song passed with at its place. Off: those at the press of Generate.",
         );
+        ui.checkbox(&mut settings.describe_song, "Add the song's tempo and key to the prompt").on_hover_text(
+            "Where the prompt names its own, that one holds. What was sent is shown with the take.",
+        );
         ui.checkbox(&mut settings.release_on_note_off, "Notes fade out when released");
         Grid::new("settings").num_columns(2).show(ui, |ui| choices(ui, &mut settings));
         if settings != scene.project.settings {

@@ -16,8 +16,10 @@ mod studio;
 mod thread;
 mod vectors;
 mod view;
+mod wording;
 
 pub use engine::Models;
 pub use studio::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work};
 pub use thread::{Renderer, Waker};
 pub use view::{Status, TakeView, View};
+pub use wording::{additions, worded};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tiller_models::steering::StrengthCurve;
 
+use super::wording::worded;
 use crate::MAX_TAKE_SECONDS;
 use crate::instance::Press;
 use crate::state::{Fades, Project, Recipe, Steering, Take};
@@ -29,7 +30,7 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
         muted: false,
         recipe: Recipe {
             precision: project.settings.precision.clone(),
-            prompt: project.prompt.clone(),
+            prompt: worded(&project.prompt, &project.settings, &press.host),
             negative: project.negative.clone(),
             seed: press.seed,
             seconds: seconds.clamp(MIN_TAKE_SECONDS, MAX_TAKE_SECONDS),
@@ -71,6 +72,13 @@ mod tests {
         let project = Project::default();
         assert_eq!(take_of(&press(0.0, 4), &project).recipe.seconds, 8.0);
         assert_eq!(take_of(&press(5.5, 4), &project).recipe.seconds, 5.5);
+    }
+
+    #[test]
+    fn the_songs_tempo_is_sent_and_kept_with_the_take_but_not_in_the_musicians_prompt() {
+        let project = Project { prompt: "solo flute".into(), ..Project::default() };
+        assert_eq!(take_of(&press(1.0, 1), &project).recipe.prompt, "solo flute, 90 bpm");
+        assert_eq!(project.prompt, "solo flute");
     }
 
     #[test]

@@ -4,11 +4,13 @@
 //! [`project`] is the schema, [`packing`] how tokens are written, [`store`] the one place a project lives in memory.
 
 mod fades;
+mod key;
 mod packing;
 mod project;
 mod store;
 
 pub use fades::Fades;
+pub use key::{Key, Mode, Root};
 pub use packing::PackedCodes;
 pub use project::{Anchor, MadeBy, Place, Position, Project, Recipe, SCHEMA, Settings, Slot, Steering, Take};
 pub use store::{FIELD, Problem, Store};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tiller_models::steering::{Layers, Rows, Scale, StrengthCurve};
 
-use super::{Fades, PackedCodes};
+use super::{Fades, Key, PackedCodes};
 use crate::params::SLOTS;
 use crate::timeline::Snap;
 
@@ -171,6 +171,10 @@ pub struct Settings {
     pub position: Position,
     /// What takes snap to when they are dragged.
     pub snap: Snap,
+    /// Whether the song's tempo and key are added to the prompts of takes, where a prompt does not name its own.
+    pub describe_song: bool,
+    /// The song's key, if it is to be added.
+    pub key: Option<Key>,
     /// Whether takes take their strength curves from the automation that passed, and follow it when it changes.
     pub follow_automation: bool,
     /// Whether a take started by a MIDI note fades when the note ends.
@@ -223,6 +227,8 @@ impl Default for Settings {
         Self {
             position: Position::default(),
             snap: Snap::default(),
+            describe_song: true,
+            key: None,
             follow_automation: true,
             release_on_note_off: false,
             patience_seconds: 60.0,
@@ -358,7 +364,11 @@ mod tests {
                     sample_rate: 32_000,
                 }),
             })],
-            settings: Settings { position: Position::Beats(8.0), ..Settings::default() },
+            settings: Settings {
+                position: Position::Beats(8.0),
+                key: Some(Key::default()),
+                ..Settings::default()
+            },
             ..Project::default()
         };
         let text = serde_json::to_string(&project).unwrap();

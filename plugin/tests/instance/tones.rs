@@ -71,6 +71,11 @@ pub fn level(seed: u64, frame: usize, strength: f32) -> f32 {
 }
 
 impl Tone {
+    /// The prompt without what the song added.
+    fn asked(&self) -> &str {
+        self.recipe.prompt.split(',').next().unwrap_or_default()
+    }
+
     fn frames(&self) -> usize {
         (self.recipe.seconds * 50.0).round() as usize
     }
@@ -87,13 +92,13 @@ impl Work for Tone {
 
     fn step(&mut self, strengths: Option<&Strengths>) -> Result<Step, String> {
         self.log.steps.fetch_add(1, Ordering::SeqCst);
-        match self.recipe.prompt.as_str() {
+        match self.asked() {
             "fail" => return Err("There are no tones today.".into()),
             "panic" => panic!("the tuning fork broke"),
             "slow" | "forever" => std::thread::sleep(Duration::from_millis(2)),
             _ => {}
         }
-        if self.recipe.prompt == "forever" {
+        if self.asked() == "forever" {
             return Ok(Step::More(None));
         }
         let frame = self.frame;
