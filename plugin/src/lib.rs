@@ -2,12 +2,13 @@
 //!
 //! This file is an instance's life in order: made, shown, saved, activated, played, dropped. What happens at each point
 //! is a module's business: [`params`] and [`state`] are what a host stores, [`timeline`] says what sounds when,
-//! [`audio`] mixes it, [`renderer`] makes it in the background, [`editor`] shows it.
+//! [`audio`] mixes it, [`renderer`] makes it in the background, [`editor`] shows it, [`presets`] keep how it is made.
 
 pub mod audio;
 pub mod editor;
 pub mod instance;
 pub mod params;
+pub mod presets;
 pub mod renderer;
 pub mod state;
 pub mod timeline;

@@ -42,10 +42,7 @@ fn length(ui: &mut egui::Ui, scene: &Scene) {
             .selected_text(if in_seconds { "seconds" } else { "bars" })
             .show_ui(ui, |ui| {
                 let set = |seconds: f64| {
-                    let seconds = seconds.clamp(0.0, 300.0) as f32;
-                    scene.setter.begin_set_parameter(&params.seconds);
-                    scene.setter.set_parameter(&params.seconds, seconds);
-                    scene.setter.end_set_parameter(&params.seconds);
+                    number::set(&scene.setter, &params.seconds, seconds.clamp(0.0, 300.0) as f32);
                 };
                 if ui.selectable_label(!in_seconds, "bars").clicked() {
                     set(0.0);
@@ -107,9 +104,7 @@ fn seed(ui: &mut egui::Ui, scene: &Scene) {
             // Any number other than this one will do; the clock is as good as dice.
             let ticks = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |since| since.subsec_nanos());
             let next = (seed.value() + 1 + (ticks / 1_000 % 65_534).cast_signed()) % 65_536;
-            scene.setter.begin_set_parameter(seed);
-            scene.setter.set_parameter(seed, next);
-            scene.setter.end_set_parameter(seed);
+            number::set(&scene.setter, seed, next);
         }
     });
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::number;
 use super::scene::Scene;
 use crate::instance::Instance;
 
@@ -38,8 +39,6 @@ impl Dirty {
         }
         self.told = edits;
         let param = &scene.params.edits;
-        scene.setter.begin_set_parameter(param);
-        scene.setter.set_parameter(param, (param.value() + 1) % 65_536);
-        scene.setter.end_set_parameter(param);
+        number::set(&scene.setter, param, (param.value() + 1) % 65_536);
     }
 }

@@ -1,12 +1,13 @@
-//! The name, the model in use and where it runs, the data folder.
+//! The name, the model in use and where it runs, presets, settings, the data folder.
 
 use egui::{Align, Layout, RichText};
 use tiller_models::bundle::discovery;
 
+use super::presets::Presets;
 use super::scene::Scene;
 use super::{settings, theme};
 
-pub fn show(ui: &mut egui::Ui, scene: &Scene) {
+pub fn show(ui: &mut egui::Ui, scene: &Scene, presets: &mut Presets) {
     ui.horizontal(|ui| {
         mark(ui);
         ui.label(RichText::new("Tiller").heading().strong().color(theme::TEXT));
@@ -17,6 +18,7 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
                 open_data_folder();
             }
             settings::show(ui, scene);
+            presets.show(ui, scene);
             ui.add_space(theme::GAP);
             let (text, colour) = match &scene.view.model {
                 Some(Ok(model)) => (format!("{}  \u{b7}  {}", model.name, model.runs_on), theme::QUIET),

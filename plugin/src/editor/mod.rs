@@ -11,6 +11,7 @@ mod generate;
 mod header;
 mod messages;
 mod number;
+mod presets;
 mod prompt;
 mod ruler;
 mod scene;
@@ -51,6 +52,7 @@ pub struct App {
     renderer: Weak<Renderer>,
     gui: Option<GuiContext>,
     prompt: prompt::Prompt,
+    presets: presets::Presets,
     takes: takes::Takes,
     messages: messages::Messages,
     dirty: dirty::Dirty,
@@ -75,6 +77,7 @@ pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Windo
             renderer: Arc::downgrade(renderer),
             gui: None,
             prompt: prompt::Prompt::default(),
+            presets: presets::Presets::default(),
             takes: takes::Takes::default(),
             messages: messages::Messages::default(),
             dirty: dirty::Dirty::default(),
@@ -109,7 +112,7 @@ impl NiceEguiApp for App {
         egui::Panel::top("header")
             .frame(ground)
             .show_separator_line(false)
-            .show(ui, |ui| header::show(ui, &scene));
+            .show(ui, |ui| header::show(ui, &scene, &mut self.presets));
         egui::Panel::bottom("messages")
             .frame(ground.inner_margin(egui::Margin { left: 12, right: 12, top: 0, bottom: 12 }))
             .show_separator_line(false)

@@ -27,6 +27,13 @@ pub fn decimal(
     response
 }
 
+/// Sets a parameter at once, as one gesture.
+pub fn set<P: nice_plug::prelude::Param>(setter: &ParamSetter, param: &P, value: P::Plain) {
+    setter.begin_set_parameter(param);
+    setter.set_parameter(param, value);
+    setter.end_set_parameter(param);
+}
+
 /// Tells the host of a change as one gesture, so that it is one entry of its undo and of its automation.
 pub fn follow<P: nice_plug::prelude::Param>(
     response: &Response,
@@ -41,9 +48,7 @@ pub fn follow<P: nice_plug::prelude::Param>(
         if response.dragged() || response.drag_stopped() {
             setter.set_parameter(param, value);
         } else {
-            setter.begin_set_parameter(param);
-            setter.set_parameter(param, value);
-            setter.end_set_parameter(param);
+            set(setter, param, value);
         }
     }
     if response.drag_stopped() {
