@@ -55,7 +55,7 @@ class DecoderShape:
     """MusicGen's decoder; head width is width / heads."""
 
     width: int = 256
-    layers: int = 8
+    layers: int = 6
     heads: int = 4
     feed_forward: int = 1_024
     positions: int = 2_048

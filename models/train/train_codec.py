@@ -70,7 +70,8 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=1e-3)
     parser.add_argument("--adam-only", action="store_true")
-    parser.add_argument("--adversary-from", type=float, default=0.8, help="share of the time; 1 for never")
+    parser.add_argument("--adversary-from", type=float, default=1.0,
+                        help="share of the time; at the usual 1 never, since in the hour of two cores it only harms")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     threads = Threads(a.threads)

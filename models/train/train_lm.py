@@ -25,12 +25,14 @@ from threads import Threads
 from tokenise import read_codes
 
 DROPPED = 0.12                            # share of examples without text
-# Frames of an example, examples in a batch, share of the batches. Most are short crops from anywhere in a clip: only
-# where nothing was heard before must the text be listened to. Whole clips teach form and far positions.
-LENGTHS = ((100, 24, 0.5), (500, 5, 0.42), (1500, 2, 0.08))
+# Frames of an example, examples in a batch, share of the batches. Short crops come from anywhere in a clip: only where
+# nothing was heard before must the text be listened to. Long ones teach form and far positions. Fewer clips in a batch
+# made more steps and learned less: the frames of one clip are too much alike.
+LENGTHS = ((100, 24, 0.4), (400, 6, 0.52), (1500, 2, 0.08))
 # Share of the tokens heard that are not what was played: few in most examples, so that a take survives its own
-# mistakes; many in the others, so that they have to be guessed from the text.
-FEW, MANY, OFTEN = 0.03, (0.4, 1.0), 0.2
+# mistakes; many in the others, so that they have to be guessed from the text. From a share of the time on: before it
+# has learned how music goes on, the model learns nothing from being disturbed.
+FEW, MANY, OFTEN, CORRUPTED_FROM = 0.03, (0.4, 1.0), 0.2, 0.3
 WEIGHTS = (1.4, 1.0, 0.9, 0.7)            # the first codebook carries the music
 
 
@@ -167,7 +169,8 @@ def main():
         captions = [-1 if rng.random() < DROPPED else int(rng.integers(len(c["captions"]))) for c in picks]
         codes, words, mask = data.batch(picks, captions, starts, frames)
         many = torch.empty(batch, 1, 1).uniform_(*MANY)
-        losses = loss_of(model, codes, words, mask, torch.where(torch.rand(batch, 1, 1) < OFTEN, many, FEW))
+        corrupted = torch.where(torch.rand(batch, 1, 1) < OFTEN, many, FEW) if progress >= CORRUPTED_FROM else None
+        losses = loss_of(model, codes, words, mask, corrupted)
         (losses * weights / weights.sum()).sum().backward()
         torch.nn.utils.clip_grad_norm_(others + text, 1.0)
         optimiser.step(clock_factor(progress, step, warm_up=30, decay_from=0.3))
