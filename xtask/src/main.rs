@@ -1,4 +1,4 @@
-//! Everything a person types: `cargo xtask setup | demo | test | bundle | install | bench | screenshot`.
+//! Everything a person types: `cargo xtask setup | demo | test | bundle | install | bench | report | screenshot`.
 //!
 //! This crate stays small so that `cargo xtask` itself builds in seconds. Whatever loads a plugin or draws a picture
 //! is a program of the `tests/` crate, which the commands here build and run.
@@ -11,6 +11,7 @@ mod install;
 mod licences;
 mod process;
 mod python;
+mod report;
 mod runtime;
 mod screenshot;
 mod stages;
@@ -30,6 +31,8 @@ Usage: cargo xtask COMMAND
   bundle [--release]  package the CLAP and VST3 for this system in target/bundled/
   install [--release] package, then put the plugins where hosts look
   bench               speed, start-up time and memory, measured in one run
+  report model        what independent judges hear in the embedded model: docs/report/model.md
+                      (--seeds N clips a prompt, --quick, --validate-only)
   screenshot [FILE]   a picture of the editor in a real host window (default docs/editor.png)
 
 ONNX Runtime comes from its PyPI wheel unless TILLER_ONNXRUNTIME names the library to use.";
@@ -54,6 +57,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["install"] => install::run(&workspace, build::Profile::Dev),
         ["install", "--release"] => install::run(&workspace, build::Profile::Release),
         ["bench"] => bench::run(&workspace),
+        ["report", "model", options @ ..] => report::run(&workspace, options),
         ["screenshot"] => screenshot::run(&workspace, "docs/editor.png"),
         ["screenshot", file] => screenshot::run(&workspace, file),
         [] | ["help" | "--help" | "-h"] => {

@@ -1,6 +1,6 @@
-//! Python: which one, and the two VST3 hosts it brings to the tests.
+//! Python: which one, the two VST3 hosts it brings to the tests, and the packages of the model's report.
 //!
-//! The hosts are installed with `pip install --target` into a folder of their own. That works with Debian's
+//! Packages are installed with `pip install --target` into folders of their own. That works with Debian's
 //! externally managed Python and needs no `python3-venv`.
 
 use crate::{process, workspace::Workspace};
@@ -19,16 +19,28 @@ pub fn interpreter() -> Result<&'static str> {
         .context("no Python 3 was found on the PATH")
 }
 
-/// The folder that holds the Python packages of `tests/python/requirements.txt`, installing them if need be.
-/// Set it as `PYTHONPATH`.
+/// The folder that holds the VST3 hosts, installing them if need be. Set it as `PYTHONPATH`.
 pub fn hosts(workspace: &Workspace) -> Result<PathBuf> {
+    packages(workspace, "tests/python/requirements.txt", "python-hosts")
+        .context("pip could not install the VST3 test hosts; they exist for Python 3.11 to 3.14")
+}
+
+/// The folder that holds what the model's report imports, installing it if need be. Set it as `PYTHONPATH`.
+pub fn report(workspace: &Workspace) -> Result<PathBuf> {
+    packages(workspace, "models/train/report/requirements.txt", "python-report").context(
+        "pip could not install the packages of the report; check the network, and use Python 3.11 or newer",
+    )
+}
+
+/// The folder of the target folder that holds the packages of a requirements file.
+fn packages(workspace: &Workspace, requirements: &str, folder: &str) -> Result<PathBuf> {
     let python = interpreter()?;
-    let requirements = workspace.root.join("tests/python/requirements.txt");
+    let requirements = workspace.root.join(requirements);
     let wanted = std::fs::read_to_string(&requirements)
         .with_context(|| format!("{} could not be read", requirements.display()))?;
     let version = process::output(Command::new(python).arg("--version")).unwrap_or_default();
     let stamp = format!("{version}{wanted}");
-    let folder = workspace.target.join("python-hosts");
+    let folder = workspace.target.join(folder);
     let stamp_file = folder.join("installed.txt");
     if std::fs::read_to_string(&stamp_file).is_ok_and(|installed| installed == stamp) {
         return Ok(folder);
@@ -53,8 +65,7 @@ pub fn hosts(workspace: &Workspace) -> Result<PathBuf> {
             .arg(&requirements)
             // Only a folder of the project's own is written, so pip need not warn root.
             .env("PIP_ROOT_USER_ACTION", "ignore"),
-    )
-    .context("pip could not install the VST3 test hosts; they exist for Python 3.11 to 3.14")?;
+    )?;
     std::fs::write(&stamp_file, stamp)
         .with_context(|| format!("{} could not be written", stamp_file.display()))?;
     Ok(folder)

@@ -5,6 +5,7 @@
 
 use crate::process;
 use anyhow::{Context, Result, bail};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 /// One thing the system must have, and the Debian packages that bring it.
@@ -61,6 +62,23 @@ pub const DISPLAY: Requirement = Requirement {
     present: || {
         runs("sh", &["-c", "command -v Xvfb"])
             && libraries(&["libGL.so.1", "libX11-xcb.so.1", "libXcursor.so.1", "libxkbcommon-x11.so.0"])
+    },
+};
+
+/// FluidSynth renders the held-out clips of the model's report.
+pub const SOUND_FONTS: Requirement = Requirement {
+    what: "FluidSynth and three free sound fonts, which held-out clips are rendered with",
+    packages: &[
+        "libfluidsynth3",
+        "fluid-soundfont-gm",
+        "musescore-general-soundfont-small",
+        "timgm6mb-soundfont",
+    ],
+    present: || {
+        libraries(&["libfluidsynth.so.3"])
+            && ["sf2/FluidR3_GM.sf2", "sf3/MuseScore_General_Lite.sf3", "sf2/TimGM6mb.sf2"]
+                .iter()
+                .all(|font| Path::new("/usr/share/sounds").join(font).is_file())
     },
 };
 

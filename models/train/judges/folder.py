@@ -12,8 +12,8 @@ def file(name: str) -> Path:
     """The path of a judge's file, or a sentence saying how to get it."""
     path = Path(os.environ.get("TILLER_JUDGES") or DEFAULT) / name
     if not path.exists():
-        raise SystemExit(f"the judge {path} is missing: run `python -m judges.fetch --judges {path.parents[name.count('/')]}` "
-                         "in models/train")
+        raise SystemExit(f"the judge {path} is missing: in models/train, run `python -m judges.fetch --judges "
+                         f"{path.parents[name.count('/')]}`")
     return path
 
 

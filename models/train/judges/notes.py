@@ -1,15 +1,12 @@
 """Notes by basic-pitch (Spotify, Apache-2.0), and the key they imply.
 
-Needs `nmp.onnx` in the folder named by TILLER_JUDGES (`pip download --no-deps basic-pitch==0.4.0`
-holds it).
+Needs `nmp.onnx` in the judges' folder.
 """
-
-import os
-from pathlib import Path
 
 import librosa
 import numpy as np
-import onnxruntime
+
+from . import folder
 
 WINDOW, RATE, FRAMES = 43_844, 22_050, 172
 # Temperley's revised key profiles, C major and C minor.
@@ -22,20 +19,26 @@ class Notes:
     """`activity(wave, rate)` -> probability of each piano key (from A0), [frames, 88]."""
 
     def __init__(self, threads: int = 1):
-        folder = os.environ.get("TILLER_JUDGES")
-        if not folder:
-            raise SystemExit("set TILLER_JUDGES to the folder with nmp.onnx")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(str(Path(folder) / "nmp.onnx"), options)
+        self.session = folder.session("nmp.onnx", threads)
 
-    def activity(self, wave: np.ndarray, rate: int) -> np.ndarray:
-        """Note posteriors of one clip [N]."""
+    def hear(self, wave: np.ndarray, rate: int) -> tuple:
+        """Posteriors that a key sounds and that it starts, each [frames, 88]."""
         y = librosa.resample(wave.astype(np.float32), orig_sr=rate, target_sr=RATE)
         count = -(-len(y) // WINDOW)
         windows = np.pad(y, (0, count * WINDOW - len(y))).reshape(count, WINDOW, 1)
-        notes = self.session.run(["StatefulPartitionedCall:1"], {"serving_default_input_2:0": windows})[0]
-        return notes.reshape(-1, 88)
+        sounding, starting = self.session.run(["StatefulPartitionedCall:1", "StatefulPartitionedCall:2"],
+                                              {"serving_default_input_2:0": windows})
+        return sounding.reshape(-1, 88), starting.reshape(-1, 88)
+
+    def activity(self, wave: np.ndarray, rate: int) -> np.ndarray:
+        """Note posteriors of one clip [N]."""
+        return self.hear(wave, rate)[0]
+
+
+def note_count(starting: np.ndarray) -> int:
+    """How many notes start: times at which a key's start becomes likelier than not."""
+    on = starting > 0.5
+    return int((on[1:] & ~on[:-1]).sum() + on[0].sum())
 
 
 def key_of(activity: np.ndarray) -> dict:

@@ -1,15 +1,14 @@
 """Tempo: librosa's onset strength, and the beat whose multiples its autocorrelation repeats at.
 
-Tiller's music is between 70 and 150 beats a minute, and only that range is searched: it is little more than an octave, so a
-clip at double or half the tempo asked for cannot be told from one at the right tempo unless both lie inside. Ask for 78 to 138
-to keep such pairs out of the range altogether.
+Tiller's music is between 70 and 150 beats a minute, and only that range is searched. It is little more than an octave: from 78 to
+138, half and double the tempo lie outside, so there a clip at half or double time counts as right.
 """
 
 import librosa
 import numpy as np
 
 RATE, HOP = 16_000, 160
-SLOWEST, FASTEST = 68, 153
+SLOWEST, FASTEST = 69.5, 151
 BEATS = np.exp(np.arange(np.log(SLOWEST), np.log(FASTEST), 0.0025))
 # How much the repetition after so many beats says.
 MULTIPLES = {0.5: 0.5, 1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0, 5: 0.5, 6: 0.5}
