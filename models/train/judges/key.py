@@ -1,8 +1,9 @@
 """Root and mode from the notes basic-pitch hears.
 
-Textbook key profiles confuse relative keys (C major and A minor share their notes): on five seconds of this music they name the
-mode rightly in two of three clips, even from the written notes. What tells relative keys apart is where a piece starts. So the
-profiles here are fitted, on raw renders alone: how often each scale step sounds, in the whole clip and in its first 1.6 s.
+Textbook key profiles confuse relative keys (C major and A minor share their notes): on five seconds of this music they
+name the mode rightly in two of three clips, even from the written notes. What tells relative keys apart is where a piece
+starts. So the profiles here are fitted, on raw renders alone: how often each scale step sounds, in the whole clip and in its
+first 1.6 s.
 """
 
 import numpy as np
@@ -47,7 +48,8 @@ class KeyJudge:
             chances = np.exp(logits - norm[:, None])
             chances[picks] -= 1
             gradient = np.stack([np.einsum("nr,nrd->d", chances[:, 12 * m:12 * m + 12], rows) for m in (0, 1)])
-            return (norm - logits[picks]).mean() + RIDGE / 2 * (flat ** 2).sum(), (gradient / len(y) + RIDGE * weights).ravel()
+            mean = (norm - logits[picks]).mean()
+            return mean + RIDGE / 2 * (flat ** 2).sum(), (gradient / len(y) + RIDGE * weights).ravel()
 
         self.weights = minimize(loss, np.zeros(2 * rows.shape[2]), jac=True, method="L-BFGS-B").x.reshape(2, -1)
 

@@ -1,7 +1,7 @@
 """musicnn's published TensorFlow checkpoints as ONNX: the network of Pons & Serra (2019), written down once more.
 
-Log-mel windows `model/x:0` [N, 187, 96] become tag probabilities `model/y:0` [N, 50]. Batch normalisation comes *after* each
-activation, and its moving averages are folded into a scale and a shift.
+Log-mel windows `model/x:0` [N, 187, 96] become tag probabilities `model/y:0` [N, 50]. Batch normalisation comes *after*
+each activation, and its moving averages are folded into a scale and a shift.
 """
 
 from pathlib import Path
@@ -44,7 +44,8 @@ class _Graph:
                                        ("gamma", "beta", "moving_mean", "moving_variance"))
         scale = (gamma / np.sqrt(variance + EPSILON)).astype(np.float32)
         shift = (beta - mean * scale).astype(np.float32)
-        return self.node("Add", self.node("Mul", x, self.constant(scale.reshape(shape))), self.constant(shift.reshape(shape)))
+        scaled = self.node("Mul", x, self.constant(scale.reshape(shape)))
+        return self.node("Add", scaled, self.constant(shift.reshape(shape)))
 
     def convolution(self, x: str, before: int, after: int) -> str:
         """Padded in time only, then activated and normalised: [N, C, T, F]."""
@@ -76,8 +77,8 @@ def network(weights: dict) -> onnx.ModelProto:
         maps.append(g.node("Add", y, maps[-1]) if block else y)
     features = g.node("Squeeze", g.node("Concat", *maps, axis=3), g.constant(np.array([1], np.int64)))
     time = g.constant(np.array([1], np.int64))
-    pools = [g.node("Unsqueeze", p, g.constant(np.array([2], np.int64)))
-             for p in (g.node("ReduceMax", features, time, keepdims=0), g.node("ReduceMean", features, time, keepdims=0))]
+    pools = [g.node("Unsqueeze", g.node(pool, features, time, keepdims=0), g.constant(np.array([2], np.int64)))
+             for pool in ("ReduceMax", "ReduceMean")]
     y = g.norm(g.node("Flatten", g.node("Concat", *pools, axis=2)), (1, -1))
     y = g.norm(g.node("Relu", g.dense(y)), (1, -1))
     logits = g.dense(y)

@@ -1,10 +1,10 @@
 """Which of some classes a clip is: a linear discriminant on what the taggers hear.
 
-The taggers' own classes are not Tiller's (none is called pad), and their scores are not comparable with each other. So their
-logits are taken as a description of the clip, and a discriminant with one shared, shrunk covariance (closed form, no
-iteration) tells the classes apart. It is fitted on raw renders, each also once altered by a random equaliser and noise as rooms
-and recordings do, which made it hear the unseen font's instruments better (hit rate .71 to .77). It must never be fitted on
-audio from a codec or a model: it would learn to forgive them.
+The taggers' own classes are not Tiller's (none is called pad), and their scores are not comparable with each other. So
+their logits are taken as a description of the clip, and a discriminant with one shared, shrunk covariance (closed form, no
+iteration) tells the classes apart. It is fitted on raw renders, each also once altered by a random equaliser and noise as
+rooms and recordings do, which made it hear the unseen font's instruments better (hit rate .71 to .77). It must never be
+fitted on audio from a codec or a model: it would learn to forgive them.
 """
 
 import numpy as np
@@ -48,7 +48,7 @@ class SingleTags:
         self.tags = []
         for c in classes:
             own = (labels == c).sum()
-            wins = ranks[labels == c].sum(0) - own * (own + 1) / 2  # Mann and Whitney's statistic: the AUC, unscaled
+            wins = ranks[labels == c].sum(0) - own * (own + 1) / 2  # Mann and Whitney's: the AUC, not yet scaled
             self.tags.append(int(wins.argmax()))
 
     def scores(self, features: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Tempo: librosa's onset strength, and the beat whose multiples its autocorrelation repeats at.
 
-Tiller's music is between 70 and 150 beats a minute, and only that range is searched. It is little more than an octave: from 78 to
-138, half and double the tempo lie outside, so there a clip at half or double time counts as right.
+Tiller's music is between 70 and 150 beats a minute, and only that range is searched. It is little more than an octave: from
+78 to 138, half and double the tempo lie outside, so there a clip at half or double time counts as right.
 """
 
 import librosa

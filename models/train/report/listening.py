@@ -1,7 +1,7 @@
 """Listening to many clips, on two processes, once: what was heard is kept in the work folder until something changes.
 
-A job is a held-out `Clip`, a training clip's (seed, seconds) or a WAV file. A kept result is named by a hash of what it
-depends on: the recipe of the music, the judges and this package.
+A job is a held-out `Clip` or a WAV file. A kept result is named by a hash of what it depends on: the jobs, the recipe of the
+music, the judges, and the modules here that render, listen and compare.
 """
 
 import hashlib
@@ -67,12 +67,11 @@ def save(path: Path, arrays: dict):
 
 def sources() -> str:
     """A hash of the code that decides what is played and heard."""
-    root = Path(__file__).parents[1]
+    here = Path(__file__).parent
+    paths = [*(here.parent / "music").glob("*.py"), *(here.parent / "judges").glob("*.py")]
     digest = hashlib.sha256()
-    for folder in ("music", "judges", "report"):
-        for path in sorted((root / folder).glob("*.py")):
-            if path.name not in ("page.py", "pictures.py", "__main__.py", "prompts.py", "product.py", "statistics.py"):
-                digest.update(path.read_bytes())
+    for path in sorted(paths) + [here / name for name in ("clips.py", "listening.py", "nearest.py")]:
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
