@@ -105,7 +105,7 @@ def main():
     parser.add_argument("--pairs", type=int, default=40)
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--concepts", nargs="+", default=CONCEPTS)
-    parser.add_argument("--layers", type=int, nargs="+", default=[4], help="recommended layers")
+    parser.add_argument("--layers", type=int, nargs="+", default=[3], help="recommended layers, until `judge_vectors.py` finds better")
     parser.add_argument("--strength", type=float, default=0.3, help="recommended strength")
     a = parser.parse_args()
     model, codec = load_lm(a.work), load_codec(a.work)
