@@ -1,13 +1,15 @@
 //! What one instance shares between the host's threads, its window and the renderer.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::any::Any;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_queue::ArrayQueue;
 use nice_plug_egui::RepaintNotifier;
 use parking_lot::{Mutex, RwLock};
 use triple_buffer::{Input, Output, triple_buffer};
 
+use crate::audio::Misses;
 use crate::params::{SLOTS, TillerParams};
 use crate::renderer::View;
 use crate::state::Store;
@@ -30,6 +32,9 @@ pub struct Instance {
     pub misses: Misses,
     /// Asks the window to paint again.
     pub repaint: RepaintNotifier,
+    /// What the host says from any thread.
+    pub told: Arc<Told>,
+    kept: OnceLock<Box<dyn Any + Send + Sync>>,
     window_open: AtomicBool,
     retry: AtomicBool,
     timeline: Mutex<Input<Arc<Timeline>>>,
@@ -121,30 +126,47 @@ impl Presses {
     }
 }
 
-/// Audio that was due and not there. Counted, located and shown; never silent.
+/// What a host says of an instance at any time and from any thread, also while a block waits for audio.
 #[derive(Debug, Default)]
-pub struct Misses {
-    samples: AtomicU64,
-    /// Position of the latest, samples of the song.
-    latest: AtomicI64,
+pub struct Told {
+    stopped: AtomicBool,
+    /// Offline as of the latest setup and block; `SILENT` in formats that say so at activation only.
+    setup: AtomicU8,
+    block: AtomicBool,
 }
 
-impl Misses {
-    /// Adds `samples` at a position of the song. Wait-free.
-    pub fn add(&self, samples: usize, position: i64) {
-        self.latest.store(position, Ordering::Relaxed);
-        self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+/// The host has not said how it renders.
+const SILENT: u8 = 0;
+
+impl Told {
+    /// The host stops or drops the instance, or starts it again. While it is stopped, no block waits for audio.
+    pub fn stopped(&self, stopped: bool) {
+        self.stopped.store(stopped, Ordering::Release);
     }
 
-    /// Samples missed, and where the latest were.
+    /// Whether the host has stopped it. Wait-free.
     #[must_use]
-    pub fn total(&self) -> (u64, i64) {
-        (self.samples.load(Ordering::Relaxed), self.latest.load(Ordering::Relaxed))
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
     }
 
-    /// Begins to count anew.
-    pub fn clear(&self) {
-        self.samples.store(0, Ordering::Relaxed);
+    /// The host sets up rendering.
+    pub fn setup(&self, offline: bool) {
+        self.setup.store(1 + u8::from(offline), Ordering::Release);
+        self.block(false);
+    }
+
+    /// A block comes with its own mode. Wait-free.
+    pub fn block(&self, offline: bool) {
+        self.block.store(offline, Ordering::Release);
+    }
+
+    /// Whether the host renders offline, as its setup or its latest block says; `None` where neither says anything.
+    /// Wait-free.
+    #[must_use]
+    pub fn offline(&self) -> Option<bool> {
+        let setup = self.setup.load(Ordering::Acquire);
+        (setup != SILENT).then(|| setup == 1 + u8::from(true) || self.block.load(Ordering::Acquire))
     }
 }
 
@@ -162,6 +184,8 @@ impl Instance {
             misses: Misses::default(),
             repaint: RepaintNotifier::new(),
             window_open: AtomicBool::new(false),
+            told: Arc::default(),
+            kept: OnceLock::new(),
             retry: AtomicBool::new(false),
             timeline: Mutex::new(timeline),
             clock: Mutex::new(clock),
@@ -197,6 +221,15 @@ impl Instance {
     #[must_use]
     pub fn window_is_open(&self) -> bool {
         self.window_open.load(Ordering::Acquire)
+    }
+
+    /// Keeps something as long as the instance lives. There is one thing to keep: the first.
+    ///
+    /// # Panics
+    /// If something of another type is kept already.
+    pub(crate) fn keep<T: Any + Send + Sync>(&self, thing: T) -> &T {
+        let kept = self.kept.get_or_init(|| Box::new(thing));
+        kept.downcast_ref().expect("one thing is kept")
     }
 
     /// Asks the renderer to try again what failed, and to look again for the model.

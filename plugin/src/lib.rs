@@ -41,6 +41,7 @@ impl Default for Tiller {
     fn default() -> Self {
         let renderer = Renderer::shared();
         let (instance, ends) = Instance::new();
+        vst3::made(&instance);
         serve_on_change(&instance, &renderer);
         let player = Player::new(instance.clone(), ends);
         let waker = renderer.waker();
@@ -103,7 +104,7 @@ impl Plugin for Tiller {
         context: &mut impl ActivateContext<Self>,
     ) -> bool {
         self.offline = buffer.process_mode == ProcessMode::Offline;
-        self.player.activate(buffer.sample_rate, self.offline);
+        self.player.activate(buffer.sample_rate, buffer.max_buffer_size, self.is_offline());
         self.renderer.attach(&self.instance);
         context.set_latency_samples(0);
         true
@@ -111,6 +112,10 @@ impl Plugin for Tiller {
 
     fn reset(&mut self) {
         self.player.reset();
+    }
+
+    fn deactivate(&mut self) {
+        self.instance.misses.log(self.instance.clock().sample_rate);
     }
 
     // Played.
@@ -145,6 +150,11 @@ impl Plugin for Tiller {
 }
 
 impl Tiller {
+    /// What the format says at any time, else what it said at activation.
+    fn is_offline(&self) -> bool {
+        self.instance.told.offline().unwrap_or(self.offline)
+    }
+
     fn block(&self, transport: &Transport) -> Block {
         let seconds = transport.pos_seconds();
         let bar_length = match (transport.time_sig_numerator, transport.time_sig_denominator) {
@@ -163,7 +173,7 @@ impl Tiller {
                 bar_start: transport.bar_start_pos_beats(),
                 bar_length,
             },
-            offline: self.offline,
+            offline: self.is_offline(),
             strengths: self.instance.params.strengths(),
         }
     }
@@ -189,6 +199,7 @@ fn note_of(event: NoteEvent<()>) -> Option<Note> {
 /// renderer's thread, because the host may unload this code next.
 impl Drop for Tiller {
     fn drop(&mut self) {
+        self.instance.told.stopped(true);
         self.renderer.detach(&self.instance);
     }
 }

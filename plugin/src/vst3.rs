@@ -1,65 +1,122 @@
-//! The VST3 entry points: nice-plug's, with one mend.
+//! The VST3 entry points: nice-plug's, with one addition.
 //!
-//! nice-plug 0.4.2 gives `activate()` the process mode of the call *before* the latest `setupProcessing()`: it stores
-//! the buffer configuration first and the mode after it. A host's first bounce then looks live, with holes where music
-//! is not ready, and playing after it looks offline, where the audio thread would wait. Calling the same function twice
-//! with the same setup leaves the right mode behind, so every instance gets an `IAudioProcessor` that does that. The
-//! rest is what `nice_export_vst3!` writes, which offers no place to put it.
+//! A VST3 host says whether it renders offline in `setupProcessing()` and again with every block, and that it wants to stop
+//! in `setProcessing()`, from any thread. nice-plug 0.4.2 passes on only the first of these, and one call late: it stores
+//! the buffer configuration before the mode. A host's first bounce then looks live, with holes where music is not ready,
+//! and playing after it looks offline, where the audio thread would wait. So every instance gets an `IAudioProcessor` that
+//! first tells the instance itself ([`Told`]) and then does what it did before.
+//!
+//! The rest is what `nice_export_vst3!` writes, which offers no place to put it.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
-use std::sync::OnceLock;
+use std::sync::{Arc, Weak};
 
 use nice_plug::wrapper::setup_logger;
-use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{IAudioProcessor, IAudioProcessorVtbl, ProcessSetup};
+use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
+    IAudioProcessor, IAudioProcessorVtbl, ProcessData, ProcessModes_, ProcessSetup,
+};
 use nice_plug::wrapper::vst3::vst3::Steinberg::{
     FIDString, FUnknown, IPluginFactory, IPluginFactory2, IPluginFactory2Trait, IPluginFactory3,
-    IPluginFactory3Trait, IPluginFactoryTrait, PClassInfo, PClassInfo2, PClassInfoW, PFactoryInfo, TUID,
-    int32, kInvalidArgument, kNoInterface, kResultOk, tresult,
+    IPluginFactory3Trait, IPluginFactoryTrait, PClassInfo, PClassInfo2, PClassInfoW, PFactoryInfo, TBool,
+    TUID, int32, kInvalidArgument, kNoInterface, kResultOk, tresult,
 };
 use nice_plug::wrapper::vst3::vst3::{Class, ComWrapper};
 use nice_plug::wrapper::vst3::{PluginInfo, Vst3Plugin, Wrapper};
 
 use crate::Tiller;
+use crate::instance::{Instance, Told};
 
-/// The functions of a mended `IAudioProcessor`, and those it had before.
+/// The functions of one `IAudioProcessor`, those it had before, and whom to tell. The instance keeps it.
 #[repr(C)]
 struct Table {
     /// First, so that a pointer to the functions is one to the table.
-    mended: IAudioProcessorVtbl,
+    functions: IAudioProcessorVtbl,
     original: &'static IAudioProcessorVtbl,
+    told: Arc<Told>,
 }
 
-/// An instance of `P` that learns its process mode in time. `table` belongs to `P` alone.
-fn instance<P: Vst3Plugin>(table: &'static OnceLock<Table>) -> ComWrapper<Wrapper<P>> {
+thread_local! {
+    /// The instance that the framework has made last on this thread.
+    static MADE: RefCell<Weak<Instance>> = const { RefCell::new(Weak::new()) };
+}
+
+/// An instance of the plugin is made on this thread.
+pub(crate) fn made(instance: &Arc<Instance>) {
+    MADE.with_borrow_mut(|made| *made = Arc::downgrade(instance));
+}
+
+/// A `P` that is told what its host says. It must call [`made`] when it is made.
+fn instance<P: Vst3Plugin>() -> ComWrapper<Wrapper<P>> {
     let wrapper = ComWrapper::new(Wrapper::<P>::new());
-    if let Some(processor) = wrapper.as_com_ref::<IAudioProcessor>() {
+    let made = MADE.take().upgrade();
+    if let (Some(instance), Some(processor)) = (made, wrapper.as_com_ref::<IAudioProcessor>()) {
         let processor = processor.as_ptr();
         // SAFETY: the interface of a living object is valid, and its functions are a static of its class.
         let original: &'static IAudioProcessorVtbl = unsafe { &*(*processor).vtbl };
-        let table = table.get_or_init(|| Table {
-            mended: IAudioProcessorVtbl {
-                setupProcessing: setup_twice,
+        let table: &Table = instance.keep(Table {
+            functions: IAudioProcessorVtbl {
+                setupProcessing: setup_processing,
+                setProcessing: set_processing,
+                process,
                 // SAFETY: the struct holds plain function pointers, which may be copied.
                 ..unsafe { std::ptr::read(original) }
             },
             original,
+            told: instance.told.clone(),
         });
-        // SAFETY: nobody else has seen this object yet, so nobody reads the pointer while it is written; the table
-        // lives forever.
+        // SAFETY: nobody else has seen this object yet, so nobody reads the pointer while it is written; the plugin in
+        // the object keeps the instance, and with it the table, as long as the object lives.
         unsafe { (*processor).vtbl = std::ptr::from_ref(table).cast() };
     }
     wrapper
 }
 
-/// `IAudioProcessor::setupProcessing`, twice.
-unsafe extern "system" fn setup_twice(this: *mut IAudioProcessor, setup: *mut ProcessSetup) -> tresult {
-    // SAFETY: only `instance` puts this function into an interface, and it puts a whole `Table` there, which lives
-    // forever. The arguments are passed on as the host gave them.
-    unsafe {
-        let original = (*(*this).vtbl.cast::<Table>()).original.setupProcessing;
-        let result = original(this, setup);
-        if result == kResultOk { original(this, setup) } else { result }
+/// The table of an interface.
+///
+/// # Safety
+/// `this` is an interface that [`instance`] has given a table, and lives for `'a`.
+unsafe fn table<'a>(this: *mut IAudioProcessor) -> &'a Table {
+    // SAFETY: by the contract; the functions are the table's first field.
+    unsafe { &*(*this).vtbl.cast::<Table>() }
+}
+
+/// `IAudioProcessor::setupProcessing`.
+unsafe extern "system" fn setup_processing(this: *mut IAudioProcessor, setup: *mut ProcessSetup) -> tresult {
+    // SAFETY: only `instance` puts this function into an interface. The arguments are passed on as the host gave them.
+    let (table, setup_mode) = unsafe { (table(this), setup.as_ref().map(|setup| setup.processMode)) };
+    if let Some(mode) = setup_mode {
+        table.told.setup(is_offline(mode));
     }
+    // SAFETY: as above.
+    unsafe { (table.original.setupProcessing)(this, setup) }
+}
+
+/// `IAudioProcessor::setProcessing`, which ends a wait in `process` on another thread.
+unsafe extern "system" fn set_processing(this: *mut IAudioProcessor, state: TBool) -> tresult {
+    // SAFETY: only `instance` puts this function into an interface. The arguments are passed on as the host gave them.
+    unsafe {
+        let table = table(this);
+        table.told.stopped(state == 0);
+        (table.original.setProcessing)(this, state)
+    }
+}
+
+/// `IAudioProcessor::process`.
+unsafe extern "system" fn process(this: *mut IAudioProcessor, data: *mut ProcessData) -> tresult {
+    // SAFETY: only `instance` puts this function into an interface. The arguments are passed on as the host gave them.
+    unsafe {
+        let table = table(this);
+        if let Some(data) = data.as_ref() {
+            table.told.block(is_offline(data.processMode));
+        }
+        (table.original.process)(this, data)
+    }
+}
+
+fn is_offline(mode: int32) -> bool {
+    // The bindings' enumerations are signed on Windows and unsigned elsewhere.
+    i64::from(mode) == i64::from(ProcessModes_::kOffline)
 }
 
 /// What a host asks first: which plugins are in this file.
@@ -106,7 +163,6 @@ impl IPluginFactoryTrait for Factory {
     }
 
     unsafe fn createInstance(&self, cid: FIDString, iid: FIDString, obj: *mut *mut c_void) -> tresult {
-        static TABLE: OnceLock<Table> = OnceLock::new();
         if cid.is_null() || iid.is_null() || obj.is_null() {
             return kInvalidArgument;
         }
@@ -114,7 +170,7 @@ impl IPluginFactoryTrait for Factory {
         if unsafe { &*cid.cast::<[u8; 16]>() } != self.plugin.cid {
             return kInvalidArgument;
         }
-        let wrapper = instance::<Tiller>(&TABLE);
+        let wrapper = instance::<Tiller>();
         let Some(unknown) = wrapper.as_com_ref::<FUnknown>() else { return kNoInterface };
         let unknown = unknown.as_ptr();
         // SAFETY: `unknown` is valid while `wrapper` is, and the host's pointers are as VST3 wants them. The query
@@ -190,27 +246,25 @@ mod tests {
     // The bindings' enumerations are signed on Windows and unsigned elsewhere.
     #![allow(clippy::cast_possible_wrap, clippy::unnecessary_cast)]
 
-    use std::sync::Arc;
-
     use nice_plug::prelude::*;
-    use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::{
-        IComponent, IComponentTrait as _, ProcessModes_, SymbolicSampleSizes_,
-    };
-    use parking_lot::Mutex;
+    use nice_plug::wrapper::vst3::vst3::ComRef;
+    use nice_plug::wrapper::vst3::vst3::Steinberg::Vst::SymbolicSampleSizes_;
 
     use super::*;
 
-    static MODES: Mutex<Vec<ProcessMode>> = Mutex::new(Vec::new());
+    thread_local! {
+        static LAST: RefCell<Weak<Instance>> = const { RefCell::new(Weak::new()) };
+    }
 
-    /// Notes the mode it is activated with.
-    struct Probe(Arc<NoParams>);
-
-    #[derive(Params)]
-    struct NoParams {}
+    /// A plugin that has an instance, and nothing else.
+    struct Probe(Arc<Instance>);
 
     impl Default for Probe {
         fn default() -> Self {
-            Self(Arc::new(NoParams {}))
+            let (instance, _) = Instance::new();
+            made(&instance);
+            LAST.set(Arc::downgrade(&instance));
+            Self(instance)
         }
     }
 
@@ -226,17 +280,7 @@ mod tests {
         type BackgroundTask = ();
 
         fn params(&self) -> Arc<dyn Params> {
-            self.0.clone()
-        }
-
-        fn activate(
-            &mut self,
-            _: &AudioIOLayout,
-            buffer: &BufferConfig,
-            _: &mut impl ActivateContext<Self>,
-        ) -> bool {
-            MODES.lock().push(buffer.process_mode);
-            true
+            self.0.params.clone()
         }
 
         fn process(
@@ -254,29 +298,64 @@ mod tests {
         const VST3_SUBCATEGORIES: &'static [Vst3SubCategory] = &[];
     }
 
+    fn set_up(processor: ComRef<IAudioProcessor>, mode: u32) {
+        let mut setup = ProcessSetup {
+            processMode: mode as i32,
+            symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
+            maxSamplesPerBlock: 512,
+            sampleRate: 48_000.0,
+        };
+        let pointer = processor.as_ptr();
+        // SAFETY: the test is the host.
+        assert_eq!(unsafe { ((*(*pointer).vtbl).setupProcessing)(pointer, &raw mut setup) }, kResultOk);
+    }
+
+    /// A block without audio, which the framework takes as one that only brings parameters.
+    fn block(processor: ComRef<IAudioProcessor>, mode: u32) {
+        // SAFETY: the struct holds numbers and pointers, for which zero is a value.
+        let mut data: ProcessData = unsafe { std::mem::zeroed() };
+        (data.processMode, data.symbolicSampleSize) = (mode as i32, SymbolicSampleSizes_::kSample32 as i32);
+        let pointer = processor.as_ptr();
+        // SAFETY: the test is the host.
+        assert_eq!(unsafe { ((*(*pointer).vtbl).process)(pointer, &raw mut data) }, kResultOk);
+    }
+
+    const LIVE: u32 = ProcessModes_::kRealtime as u32;
+    const OFFLINE: u32 = ProcessModes_::kOffline as u32;
+
     #[test]
-    fn a_bounce_is_activated_as_one_and_so_is_what_is_live_after_it() {
-        static TABLE: OnceLock<Table> = OnceLock::new();
-        let wrapper = instance::<Probe>(&TABLE);
-        let processor = wrapper.as_com_ref::<IAudioProcessor>().unwrap();
-        let component = wrapper.as_com_ref::<IComponent>().unwrap();
-        let modes = [ProcessModes_::kRealtime, ProcessModes_::kOffline, ProcessModes_::kRealtime];
-        for mode in modes {
-            let mut setup = ProcessSetup {
-                processMode: mode as i32,
-                symbolicSampleSize: SymbolicSampleSizes_::kSample32 as i32,
-                maxSamplesPerBlock: 512,
-                sampleRate: 48_000.0,
-            };
-            let pointer = processor.as_ptr();
-            // SAFETY: the test is the host, and calls in VST3's order.
-            unsafe {
-                assert_eq!(((*(*pointer).vtbl).setupProcessing)(pointer, &raw mut setup), kResultOk);
-                assert_eq!(component.setActive(1), kResultOk);
-                assert_eq!(component.setActive(0), kResultOk);
-            }
+    fn a_bounce_is_known_before_it_begins_and_what_is_live_after_it() {
+        let wrapper = instance::<Probe>();
+        let (processor, probe) = (wrapper.as_com_ref().unwrap(), LAST.take().upgrade().unwrap());
+        assert_eq!(probe.told.offline(), None, "no host has said anything yet");
+        for mode in [LIVE, OFFLINE, LIVE] {
+            set_up(processor, mode);
+            assert_eq!(probe.told.offline(), Some(mode == OFFLINE));
         }
-        let seen = MODES.lock().clone();
-        assert_eq!(seen, [ProcessMode::Realtime, ProcessMode::Offline, ProcessMode::Realtime]);
+    }
+
+    #[test]
+    fn a_mode_that_comes_with_the_blocks_alone_is_known_as_well() {
+        let wrapper = instance::<Probe>();
+        let (processor, probe) = (wrapper.as_com_ref().unwrap(), LAST.take().upgrade().unwrap());
+        set_up(processor, LIVE);
+        for mode in [LIVE, OFFLINE, LIVE] {
+            block(processor, mode);
+            assert_eq!(probe.told.offline(), Some(mode == OFFLINE));
+        }
+    }
+
+    #[test]
+    fn stopping_is_heard_from_any_thread() {
+        let wrapper = instance::<Probe>();
+        let (processor, probe) =
+            (wrapper.as_com_ref::<IAudioProcessor>().unwrap(), LAST.take().upgrade().unwrap());
+        set_up(processor, OFFLINE);
+        for (state, stopped) in [(1, false), (0, true), (1, false)] {
+            let pointer = processor.as_ptr();
+            // SAFETY: the test is the host.
+            unsafe { ((*(*pointer).vtbl).setProcessing)(pointer, state) };
+            assert_eq!(probe.told.is_stopped(), stopped);
+        }
     }
 }

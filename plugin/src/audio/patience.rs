@@ -1,34 +1,59 @@
-//! Waiting for due audio in an offline render.
+//! Waiting for something to be done, and when to give up.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Between two looks. An offline render may sleep; a millisecond costs nothing against a decoding step.
-const LOOK: Duration = Duration::from_millis(1);
+use super::Watch;
 
-/// Waits as long as someone makes progress.
-#[derive(Debug)]
+/// For how long one block may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Allowance {
+    /// Not at all: it is heard live.
+    Nothing,
+    /// Until this moment, however things go: the host is not known to be offline, but has this much in store.
+    Until(Duration),
+    /// As long as something moves: nobody listens.
+    WhileItMoves,
+}
+
+/// How long waiting goes on while nothing moves, and where it was given up.
+#[derive(Debug, Default)]
 pub(super) struct Patience {
-    limit: Duration,
+    /// Progress at which waiting was last given up: until it moves, nothing is waited for again.
+    exhausted: Option<u64>,
 }
 
 impl Patience {
-    /// Gives up after `seconds` without progress.
-    pub fn of(seconds: f64) -> Self {
-        Self { limit: Duration::try_from_secs_f64(seconds).unwrap_or_default() }
-    }
-
-    /// Waits until `done`, looking at `progress` meanwhile: any change of it is progress. Returns whether it is done.
-    pub fn wait(&self, progress: impl Fn() -> u64, mut done: impl FnMut() -> bool) -> bool {
+    /// Waits until `done` or `stopped`, looking at `progress` meanwhile: any change of it is a move, and after `limit`
+    /// without one waiting is over. Returns whether it is done.
+    pub fn wait(
+        &mut self,
+        allowance: Allowance,
+        limit: Duration,
+        watch: &dyn Watch,
+        progress: impl Fn() -> u64,
+        stopped: impl Fn() -> bool,
+        mut done: impl FnMut() -> bool,
+    ) -> bool {
+        if allowance == Allowance::Nothing || done() {
+            return done();
+        }
         let mut last = progress();
-        let mut since = Instant::now();
+        if self.exhausted == Some(last) {
+            return false;
+        }
+        let mut since = watch.now();
         while !done() {
-            let now = progress();
-            if now != last {
-                (last, since) = (now, Instant::now());
-            } else if since.elapsed() >= self.limit {
+            let (now, moved) = (watch.now(), progress());
+            if moved != last {
+                (last, since) = (moved, now);
+            } else if now.saturating_sub(since) >= limit {
+                self.exhausted = Some(last);
                 return false;
             }
-            std::thread::sleep(LOOK);
+            if stopped() || matches!(allowance, Allowance::Until(end) if now >= end) {
+                return done();
+            }
+            watch.pause();
         }
         true
     }

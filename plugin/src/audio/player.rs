@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::patience::Patience;
+use super::lead::Lead;
+use super::patience::{Allowance, Patience};
+use super::unanswered::Unanswered;
 use super::voices::Voices;
-use super::{Block, Note, Stand};
+use super::watch::SystemWatch;
+use super::{Block, Note, Rendition, Stand, Watch};
 use crate::instance::{AudioEnds, Clock, Instance, Press};
+use crate::state::Wait;
 use crate::timeline::{Recorder, Song, Timeline};
 
-/// How long an offline render waits at least for the renderer to take notice of a change, seconds.
-const LEAST_PATIENCE: f64 = 1.0;
+/// How long the renderer is waited for at least to take notice of a change.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The audio thread's side of an instance.
 pub struct Player {
@@ -18,6 +23,10 @@ pub struct Player {
     ends: AudioEnds,
     recorder: Recorder,
     voices: Voices,
+    watch: Box<dyn Watch>,
+    lead: Lead,
+    patience: Patience,
+    unanswered: Unanswered,
     sample_rate: u32,
     /// Presses of Generate whose takes have been seen. In hosts without a transport a new one starts by itself.
     answered: u64,
@@ -27,19 +36,33 @@ impl Player {
     /// A player for an instance's audio thread.
     #[must_use]
     pub fn new(instance: Arc<Instance>, ends: AudioEnds) -> Self {
+        Self::with_watch(instance, ends, Box::new(SystemWatch::default()))
+    }
+
+    /// A player that measures time by `watch`.
+    #[must_use]
+    pub fn with_watch(instance: Arc<Instance>, ends: AudioEnds, watch: Box<dyn Watch>) -> Self {
         Self {
             instance,
             ends,
             recorder: Recorder::default(),
             voices: Voices::default(),
+            watch,
+            lead: Lead::default(),
+            patience: Patience::default(),
+            unanswered: Unanswered::default(),
             sample_rate: 0,
             answered: 0,
         }
     }
 
-    /// The host names its sample rate. Not wait-free: not from `process()`.
-    pub fn activate(&mut self, sample_rate: f32, offline: bool) {
+    /// The host names its sample rate and the longest block it will ask for, in samples. Not wait-free: not from
+    /// `process()`.
+    pub fn activate(&mut self, sample_rate: f32, longest_block: u32, offline: bool) {
         self.sample_rate = sample_rate.round() as u32;
+        self.lead.announce(f64::from(longest_block) / f64::from(self.sample_rate.max(1)));
+        self.unanswered = Unanswered::default();
+        self.instance.told.stopped(false);
         self.ends.clock.write(Clock { sample_rate: self.sample_rate, offline, ..Clock::default() });
     }
 
@@ -47,10 +70,19 @@ impl Player {
     pub fn reset(&mut self) {
         self.voices.silence();
         self.recorder = Recorder::default();
+        self.lead.forget();
+        self.instance.told.stopped(false);
+    }
+
+    /// Whether the newest timeline shows the project as it is, at this sample rate. Wait-free.
+    pub fn is_current(&mut self) -> bool {
+        self.ends.timeline.update();
+        let timeline = self.ends.timeline.output_buffer();
+        timeline.sample_rate == self.sample_rate && timeline.version >= self.instance.store().version()
     }
 
     /// Fills `left` and `right` and calls `wake` when the renderer has something new to do. Notes come in order.
-    /// Returns for how many more samples takes will sound from here. Wait-free unless `block.offline`.
+    /// Returns for how many more samples takes will sound from here. Wait-free while the host plays live.
     pub fn process(
         &mut self,
         block: &Block,
@@ -67,34 +99,34 @@ impl Player {
         if pressed {
             wake();
         }
-        if block.offline {
-            self.await_renderer();
-        }
-        self.ends.timeline.update();
+        let allowance = self.allowance(block, length);
+        self.await_renderer(allowance);
+        self.account(block, &song, length);
         self.start_answered(block);
-        if block.offline {
-            self.await_audio(block, &song, length);
-        }
+        self.await_audio(allowance, block, &song, length);
 
         let mut done = 0;
         let mut next = notes.next();
         while done < length {
             while let Some(note) = next.filter(|note| note.at() <= done) {
-                self.play(note, block.offline, length - done);
+                self.play(note, allowance, length - done);
                 next = notes.next();
             }
             let end = next.map_or(length, |note| note.at().min(length));
             let timeline = self.ends.timeline.output_buffer();
             if timeline.sample_rate == self.sample_rate {
                 let missed = self.voices.mix(timeline, &mut left[done..end], &mut right[done..end]);
-                self.count(missed, block);
+                self.instance.misses.add(block.position, missed, self.sample_rate);
             }
             done = end;
         }
         // Notes at or past the block's end, from hosts that cut blocks oddly, still count.
         while let Some(note) = next {
-            self.play(note, block.offline, 0);
+            self.play(note, allowance, 0);
             next = notes.next();
+        }
+        if allowance != Allowance::Nothing {
+            self.lead.leave(self.watch.now());
         }
         self.mix_song(block, &song, left, right)
     }
@@ -123,43 +155,77 @@ impl Player {
         true
     }
 
+    /// For how long this block may wait for what is not ready.
+    fn allowance(&mut self, block: &Block, length: usize) -> Allowance {
+        let rolling = block.position.filter(|_| block.host.playing);
+        let now = self.watch.now();
+        // A host that flags its bounces is live as soon as it does not, however far ahead it was.
+        let unflagged = rolling.filter(|_| !block.offline);
+        let lead = self.lead.ask(now, unflagged, length, self.sample_rate);
+        match self.instance.store().waiting.wait() {
+            Wait::Never => Allowance::Nothing,
+            Wait::Automatic if block.offline => Allowance::WhileItMoves,
+            Wait::Automatic if lead.is_zero() => Allowance::Nothing,
+            Wait::Automatic => Allowance::Until(now + lead),
+            // In a standing song nothing is due: edits in the window must not hold up what others play.
+            Wait::Always if block.offline || rolling.is_some() || block.without_transport() => {
+                Allowance::WhileItMoves
+            }
+            Wait::Always => Allowance::Nothing,
+        }
+    }
+
     /// Waits until the renderer has seen every press and every change of the project.
-    fn await_renderer(&mut self) {
+    fn await_renderer(&mut self, allowance: Allowance) {
         let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
         let (presses, version) = (instance.presses.made(), instance.store().version());
-        timeline.update();
-        Patience::of(timeline.output_buffer().patience.max(LEAST_PATIENCE)).wait(
+        self.patience.wait(
+            allowance,
+            instance.store().waiting.patience().max(LEAST_PATIENCE),
+            &*self.watch,
             || instance.progress.load(Ordering::Acquire),
+            || instance.told.is_stopped(),
             || {
                 timeline.update();
                 let timeline = timeline.output_buffer();
-                let current = timeline.sample_rate == self.sample_rate || timeline.entries.is_empty();
-                timeline.answered >= presses && timeline.version >= version && current
+                timeline.answered >= presses
+                    && timeline.version >= version
+                    && timeline.sample_rate == self.sample_rate
             },
         );
     }
 
     /// Waits for the audio this block needs.
-    fn await_audio(&self, block: &Block, song: &Song, length: usize) {
-        let timeline = self.ends.timeline.output_buffer();
-        let progress = || self.instance.progress.load(Ordering::Acquire);
-        let patience = Patience::of(timeline.patience);
+    fn await_audio(&mut self, allowance: Allowance, block: &Block, song: &Song, length: usize) {
+        if allowance == Allowance::Nothing {
+            return;
+        }
+        let timeline: &Timeline = self.ends.timeline.output_buffer();
+        let (instance, watch, patience) = (&*self.instance, &*self.watch, &mut self.patience);
         for due in self.voices.due(length) {
             if let Some(entry) =
                 timeline.entries.iter().chain(&timeline.newest).find(|entry| entry.key == due.key)
             {
-                let end = due.end.min(entry.audio.length());
-                patience
-                    .wait(progress, || entry.audio.ready() >= end || entry.audio.stand() != Stand::Growing);
+                await_samples(patience, allowance, watch, instance, &entry.audio, due.end);
             }
         }
         let Some(position) = block.position.filter(|_| block.host.playing) else { return };
         for entry in &timeline.entries {
             if let Some(span) = entry.span(song, position, length) {
-                let end = span.in_take + span.length;
-                patience
-                    .wait(progress, || entry.audio.ready() >= end || entry.audio.stand() != Stand::Growing);
+                await_samples(patience, allowance, watch, instance, &entry.audio, span.in_take + span.length);
             }
+        }
+    }
+
+    /// Keeps account of what is due from takes that are not on the timeline yet.
+    fn account(&mut self, block: &Block, song: &Song, length: usize) {
+        let current = self.is_current();
+        let timeline: &Timeline = self.ends.timeline.output_buffer();
+        let sounds = timeline.sample_rate == self.sample_rate;
+        if current {
+            self.unanswered.settle(timeline, song, &self.instance.misses);
+        } else if let Some(position) = block.position.filter(|_| block.host.playing) {
+            self.unanswered.note(position, length, if sounds { timeline.version } else { 0 });
         }
     }
 
@@ -173,18 +239,13 @@ impl Player {
         }
     }
 
-    fn play(&mut self, note: Note, offline: bool, rest: usize) {
+    fn play(&mut self, note: Note, allowance: Allowance, rest: usize) {
         let timeline = self.ends.timeline.output_buffer();
         match note {
             Note::On { id, velocity, .. } => {
                 if let Some(entry) = &timeline.newest {
-                    if offline {
-                        let (audio, end) = (&entry.audio, rest.min(entry.audio.length()));
-                        Patience::of(timeline.patience).wait(
-                            || self.instance.progress.load(Ordering::Acquire),
-                            || audio.ready() >= end || audio.stand() != Stand::Growing,
-                        );
-                    }
+                    let (instance, watch) = (&*self.instance, &*self.watch);
+                    await_samples(&mut self.patience, allowance, watch, instance, &entry.audio, rest);
                     self.voices.start(entry.key, Some(id), velocity);
                 }
             }
@@ -215,15 +276,30 @@ impl Player {
                     entry.audio.mix(span.in_take, &mut left[range.clone()], &mut right[range], |i| {
                         entry.envelope.at(span.in_take + i)
                     });
-                self.count(missed, block);
+                let from = position.saturating_add_unsigned((span.in_block + span.length - missed) as u64);
+                self.instance.misses.add(Some(from), missed, self.sample_rate);
             }
         }
-        u32::try_from(sounding_until - position).unwrap_or(u32::MAX - 1)
+        u32::try_from(sounding_until.abs_diff(position)).unwrap_or(u32::MAX - 1)
     }
+}
 
-    fn count(&self, missed: usize, block: &Block) {
-        if missed > 0 {
-            self.instance.misses.add(missed, block.position.unwrap_or(0));
-        }
-    }
+/// Waits until `audio` has its first `samples`, or all it will ever have.
+fn await_samples(
+    patience: &mut Patience,
+    allowance: Allowance,
+    watch: &dyn Watch,
+    instance: &Instance,
+    audio: &Rendition,
+    samples: usize,
+) {
+    let samples = samples.min(audio.length());
+    patience.wait(
+        allowance,
+        instance.store().waiting.patience(),
+        watch,
+        || instance.progress.load(Ordering::Acquire),
+        || instance.told.is_stopped(),
+        || audio.ready() >= samples || audio.stand() != Stand::Growing,
+    );
 }

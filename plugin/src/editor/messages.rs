@@ -4,6 +4,7 @@ use egui::{Label, RichText};
 
 use super::scene::Scene;
 use super::theme;
+use crate::audio::located;
 use crate::renderer::Status;
 
 /// Messages at the window's foot.
@@ -66,18 +67,16 @@ fn messages(scene: &Scene) -> Vec<String> {
 }
 
 fn misses(ui: &mut egui::Ui, scene: &Scene) {
-    let (samples, latest) = scene.instance.misses.total();
+    let samples = scene.instance.misses.samples();
     if samples == 0 || scene.clock.sample_rate == 0 {
         return;
     }
-    let seconds = |samples: f64| samples / f64::from(scene.clock.sample_rate);
+    let seconds = samples as f64 / f64::from(scene.clock.sample_rate);
+    let places = scene.instance.misses.places();
     ui.horizontal(|ui| {
-        let text = format!(
-            "{:.2} s of music was due before it was made, latest at {:.2} s of the song. Play it again to hear it.",
-            seconds(samples as f64),
-            seconds(latest as f64),
-        );
-        ui.label(RichText::new(text).color(theme::ACCENT));
+        let text = format!("{seconds:.2} s of music was due before it was made{}.", located(&places, 3));
+        ui.label(RichText::new(text).color(theme::ACCENT))
+            .on_hover_text(format!("Play or bounce it again to hear it{}.", located(&places, 64)));
         if ui.small_button("Clear").clicked() {
             scene.instance.misses.clear();
         }

@@ -6,7 +6,7 @@ use tiller_models::steering::{Rows, Scale};
 
 use super::scene::Scene;
 use super::theme;
-use crate::state::Settings;
+use crate::state::{Settings, Wait};
 
 pub fn show(ui: &mut egui::Ui, scene: &Scene) {
     let config = egui::containers::menu::MenuConfig::new()
@@ -47,7 +47,15 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
         [(String::new(), "the model's default"), ("int8".to_owned(), "int8"), ("f32".to_owned(), "f32")];
     choose(ui, "precision", &mut settings.precision, &precisions);
     ui.end_row();
-    theme::caption(ui, "A bounce waits for");
+    theme::caption(ui, "Waits for music");
+    let waits = [
+        (Wait::Automatic, "when the host bounces"),
+        (Wait::Always, "always, live as well"),
+        (Wait::Never, "never"),
+    ];
+    choose(ui, "wait", &mut settings.wait, &waits);
+    ui.end_row();
+    theme::caption(ui, "Gives up after");
     let patience = egui::DragValue::new(&mut settings.patience_seconds).range(0.0..=3_600.0).suffix(" s");
     ui.add(patience)
         .on_hover_text("As long as anything is being made, it waits on. This is for when nothing is.");

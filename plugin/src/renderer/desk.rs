@@ -28,6 +28,8 @@ pub(super) struct Desk {
 /// The audio of one take, or of several with equal recipes.
 struct Piece {
     key: u64,
+    /// The version of the project that first asked for it.
+    since: u64,
     recipe: Recipe,
     codes: Option<Arc<PackedCodes>>,
     /// Strengths of a take that was asked for in this session, and may still follow the transport.
@@ -117,7 +119,7 @@ impl Desk {
         let changed = self.in_line_with != Some((version, rate)) || answered != self.answered;
         if changed {
             self.settings = Some(project.settings.clone());
-            self.bring_in_line(&project, rate, &live);
+            self.bring_in_line(&project, version, rate, &live);
             self.in_line_with = Some((version, rate));
             self.answered = answered;
             instance.publish(self.timeline(&project, rate, version));
@@ -194,6 +196,13 @@ impl Desk {
         }
     }
 
+    /// Nothing is left to do: time to say what was missed meanwhile.
+    pub fn log_misses(&self) {
+        if let Some(instance) = self.instance.upgrade() {
+            instance.misses.log(instance.clock().sample_rate);
+        }
+    }
+
     /// Tells the instance that something got done, for it or for another.
     pub fn note_progress(&self) {
         if let Some(instance) = self.instance.upgrade() {
@@ -201,7 +210,7 @@ impl Desk {
         }
     }
 
-    fn bring_in_line(&mut self, project: &Project, rate: u32, live: &[(Arc<Take>, Live)]) {
+    fn bring_in_line(&mut self, project: &Project, version: u64, rate: u32, live: &[(Arc<Take>, Live)]) {
         let mut before = std::mem::take(&mut self.pieces);
         if rate == 0 || self.in_line_with.is_some_and(|(_, old)| old != rate) {
             before.clear();
@@ -221,6 +230,7 @@ impl Desk {
             let (audio, writer) = Rendition::begin(length);
             self.pieces.push(Piece {
                 key: self.next_key,
+                since: version,
                 recipe: take.recipe.clone(),
                 codes: take.codes.clone(),
                 live: live.iter().find(|(asked, _)| Arc::ptr_eq(asked, take)).map(|(_, live)| *live),
@@ -237,7 +247,8 @@ impl Desk {
         let entry = |take: &Arc<Take>| {
             let piece = self.pieces.iter().find(|piece| piece.is_of(take))?;
             let envelope = Envelope::new(take.gain, take.fades, piece.audio.length(), rate);
-            Some(Entry { key: piece.key, place: take.place, envelope, audio: piece.audio.clone() })
+            let (key, since, audio) = (piece.key, piece.since, piece.audio.clone());
+            Some(Entry { key, place: take.place, envelope, since, audio })
         };
         Timeline {
             entries: project.takes.iter().filter(|take| !take.muted).filter_map(entry).collect(),
@@ -246,7 +257,6 @@ impl Desk {
             answered: self.answered,
             version,
             release_on_note_off: project.settings.release_on_note_off,
-            patience: project.settings.patience_seconds,
         }
     }
 

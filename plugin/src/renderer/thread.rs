@@ -146,6 +146,7 @@ fn run(core: &Core, factory: &Factory) {
                 desks.iter().for_each(Desk::note_progress);
             }
             None if loaded => {
+                desks.iter().for_each(Desk::log_misses);
                 let asleep = std::time::Instant::now();
                 thread::park_timeout(REST);
                 if asleep.elapsed() >= REST {

@@ -179,8 +179,9 @@ pub struct Settings {
     pub follow_automation: bool,
     /// Whether a take started by a MIDI note fades when the note ends.
     pub release_on_note_off: bool,
-    /// How long an offline render waits for audio that is due without any progress before it goes on without it,
-    /// in seconds.
+    /// Whether audio that is due and not ready is waited for.
+    pub wait: Wait,
+    /// How long a render that waits for audio goes on waiting while nothing makes progress, in seconds.
     pub patience_seconds: f64,
     /// Folder of the bundle to use; empty: the one Tiller finds itself.
     pub bundle: String,
@@ -194,6 +195,19 @@ pub struct Settings {
     pub rows: Rows,
     /// Layers steered in the next take.
     pub layers: Layers,
+}
+
+/// Whether audio that is due and not ready is waited for. The rules are `audio`'s.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wait {
+    /// Where the host renders to a file: it says so, or fetches audio faster than real time.
+    #[default]
+    Automatic,
+    /// Always, live as well. For hosts that render to a file in real time or in jumps, without saying so.
+    Always,
+    /// Never. What is not ready is missed.
+    Never,
 }
 
 /// Where the next take lands.
@@ -231,6 +245,7 @@ impl Default for Settings {
             key: None,
             follow_automation: true,
             release_on_note_off: false,
+            wait: Wait::default(),
             patience_seconds: 60.0,
             bundle: String::new(),
             provider: "cpu".into(),

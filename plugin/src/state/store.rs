@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nice_plug::prelude::{ParamPtr, Params};
 use parking_lot::{Mutex, RwLock};
 
-use super::{Project, SCHEMA};
+use super::{Project, SCHEMA, Waiting};
 use crate::params::Momentary;
 
 /// Name of the project's field in the plugin's state.
@@ -33,6 +33,8 @@ pub struct Store {
     problem: RwLock<Option<Problem>>,
     version: AtomicU64,
     edits: AtomicU64,
+    /// Whether and how long audio is waited for, for the audio thread.
+    pub waiting: Waiting,
     /// The Generate parameter's presses. Here, because restoring a state moves the parameter and presses nothing.
     pub generate: Momentary,
     listener: Mutex<Option<Listener>>,
@@ -68,6 +70,7 @@ impl Store {
         let result = {
             let mut project = self.project.write();
             let result = change(Arc::make_mut(&mut project));
+            self.waiting.set(&project.settings);
             *self.problem.write() = None;
             self.edits.fetch_add(1, Ordering::Release);
             self.version.fetch_add(1, Ordering::Release);
@@ -90,6 +93,7 @@ impl Store {
                 if **current == project {
                     return;
                 }
+                self.waiting.set(&project.settings);
                 *current = Arc::new(project);
                 self.version.fetch_add(1, Ordering::Release);
             }
@@ -97,6 +101,7 @@ impl Store {
                 let mut current = self.project.write();
                 *self.problem.write() = Some(Problem { message, verbatim: text.to_owned() });
                 *current = Arc::default();
+                self.waiting.set(&current.settings);
                 self.version.fetch_add(1, Ordering::Release);
             }
         }

@@ -35,14 +35,12 @@ pub struct Timeline {
     pub version: u64,
     /// Whether a take fades when the note that started it ends.
     pub release_on_note_off: bool,
-    /// How long an offline render waits without any progress, seconds.
-    pub patience: f64,
 }
 
 /// Nothing yet, from before the renderer's first look at an instance.
 impl Default for Timeline {
     fn default() -> Self {
-        let Settings { release_on_note_off, patience_seconds, .. } = Settings::default();
+        let Settings { release_on_note_off, .. } = Settings::default();
         Self {
             entries: Vec::new(),
             newest: None,
@@ -50,7 +48,6 @@ impl Default for Timeline {
             answered: 0,
             version: 0,
             release_on_note_off,
-            patience: patience_seconds,
         }
     }
 }
@@ -64,6 +61,8 @@ pub struct Entry {
     pub place: Place,
     /// How loud it is at each of its samples.
     pub envelope: Envelope,
+    /// The version of the project with which this audio came onto the timeline.
+    pub since: u64,
     /// Its audio.
     pub audio: Arc<Rendition>,
 }

@@ -66,7 +66,7 @@ fn a_count_in_is_silent_and_the_song_begins_on_its_first_sample() {
     assert!(heard[..BAR as usize].iter().all(|&sample| sample == 0.0));
     assert!(heard[BAR as usize..] == tone(5, 2.0));
     assert_eq!(host.instance.lane.at(0, 0.0), Some(1.0));
-    assert_eq!(host.instance.misses.total().0, 0);
+    assert_eq!(host.instance.misses.samples(), 0);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tiller::audio::{Block, Note, Player};
-use tiller::instance::Instance;
+use tiller::audio::{Block, Note, Player, Watch};
+use tiller::instance::{AudioEnds, Instance};
 use tiller::params::SLOTS;
 use tiller::renderer::{Renderer, Status};
 use tiller::state::Project;
@@ -19,6 +19,8 @@ pub struct Host {
     pub renderer: Arc<Renderer>,
     pub log: Arc<Log>,
     pub rate: u32,
+    /// The longest block it announces.
+    pub longest: u32,
     pub tempo: f64,
     /// Quarter notes in a bar.
     pub bar_length: f64,
@@ -40,8 +42,24 @@ impl Host {
         Self::joining(Renderer::with(move || Box::new(Tones(for_studio.clone()))), log)
     }
 
+    /// A host whose time goes as `watch` says.
+    pub fn timed(watch: impl Watch + 'static) -> Self {
+        let log = Arc::new(Log::default());
+        let for_studio = log.clone();
+        let renderer = Renderer::with(move || Box::new(Tones(for_studio.clone())));
+        Self::assemble(renderer, log, |instance, ends| Player::with_watch(instance, ends, Box::new(watch)))
+    }
+
     /// Another instance in the same process.
     pub fn joining(renderer: Arc<Renderer>, log: Arc<Log>) -> Self {
+        Self::assemble(renderer, log, Player::new)
+    }
+
+    fn assemble(
+        renderer: Arc<Renderer>,
+        log: Arc<Log>,
+        player: impl FnOnce(Arc<Instance>, AudioEnds) -> Player,
+    ) -> Self {
         let (instance, ends) = Instance::new();
         let (weak, waker) = (Arc::downgrade(&instance), renderer.waker());
         instance.store().on_change(move || {
@@ -49,13 +67,14 @@ impl Host {
                 waker.wake();
             }
         });
-        let player = Player::new(instance.clone(), ends);
+        let player = player(instance.clone(), ends);
         let mut host = Self {
             instance,
             player,
             renderer,
             log,
             rate: RATE,
+            longest: 8_192,
             tempo: 120.0,
             bar_length: 4.0,
             track: None,
@@ -78,7 +97,7 @@ impl Host {
     }
 
     pub fn activate(&mut self) {
-        self.player.activate(self.rate as f32, self.offline);
+        self.player.activate(self.rate as f32, self.longest, self.offline);
         self.renderer.attach(&self.instance);
     }
 
@@ -128,14 +147,9 @@ impl Host {
         let waker = self.renderer.waker();
         let notes = std::mem::take(&mut self.notes);
         let mut notes = notes.into_iter();
-        let mut process = || {
+        assert_no_alloc::assert_no_alloc(|| {
             self.player.process(&block, &mut notes, &mut left, &mut right, || waker.wake());
-        };
-        if self.offline {
-            process()
-        } else {
-            assert_no_alloc::assert_no_alloc(process)
-        }
+        });
         if self.playing {
             self.position += length as i64;
         }
@@ -171,6 +185,15 @@ impl Host {
         let deadline = Instant::now() + Duration::from_secs(20);
         while self.instance.store().project().takes.len() < count {
             assert!(Instant::now() < deadline, "the press was not answered");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Waits until the audio thread can see the project as it is.
+    pub fn known(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !self.player.is_current() {
+            assert!(Instant::now() < deadline, "the renderer does not answer");
             std::thread::sleep(Duration::from_millis(1));
         }
     }

@@ -6,14 +6,19 @@
 
 mod host;
 mod tempo;
+mod time;
 mod tones;
 
 mod arranging;
 mod cancelling;
+mod faults;
+mod inferring;
+mod misses;
 mod offline;
 mod playing;
 mod restoring;
 mod steering;
+mod stopping;
 
 #[global_allocator]
 static GUARD: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

@@ -1,7 +1,7 @@
 //! A studio that makes tones: every frame of a take is a constant that says which take and which frame it is.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tiller::renderer::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
@@ -21,10 +21,12 @@ pub struct Log {
     pub decoded: AtomicUsize,
     pub steps: AtomicUsize,
     pub dropped: AtomicUsize,
+    /// While it is set, the renderer is caught in a step of a take with the prompt `held`.
+    pub hold: AtomicBool,
 }
 
 /// The studio. Prompts that matter: `fail` fails, `panic` panics, `slow` takes 2 ms for each frame, `forever` never
-/// ends.
+/// ends, `held` waits for `Log::hold`.
 pub struct Tones(pub Arc<Log>);
 
 impl Studio for Tones {
@@ -95,6 +97,11 @@ impl Work for Tone {
         match self.asked() {
             "fail" => return Err("There are no tones today.".into()),
             "panic" => panic!("the tuning fork broke"),
+            "held" => {
+                while self.log.hold.load(Ordering::SeqCst) {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
             "slow" | "forever" => std::thread::sleep(Duration::from_millis(2)),
             _ => {}
         }
