@@ -33,7 +33,7 @@ Usage: cargo xtask COMMAND
   bench               speed, start-up time and memory, measured in one run
   report model        what independent judges hear in the embedded model: docs/report/model.md
                       (--seeds N clips a prompt, --quick, --validate-only)
-  screenshot [FILE]   a picture of the editor in a real host window (default docs/editor.png)
+  screenshot [FOLDER] pictures of the editor in a real host window (default docs)
 
 ONNX Runtime comes from its PyPI wheel unless TILLER_ONNXRUNTIME names the library to use.";
 
@@ -58,8 +58,8 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["install", "--release"] => install::run(&workspace, build::Profile::Release),
         ["bench"] => bench::run(&workspace),
         ["report", "model", options @ ..] => report::run(&workspace, options),
-        ["screenshot"] => screenshot::run(&workspace, "docs/editor.png"),
-        ["screenshot", file] => screenshot::run(&workspace, file),
+        ["screenshot"] => screenshot::run(&workspace, "docs"),
+        ["screenshot", folder] => screenshot::run(&workspace, folder),
         [] | ["help" | "--help" | "-h"] => {
             println!("{USAGE}");
             Ok(())

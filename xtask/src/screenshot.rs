@@ -1,4 +1,4 @@
-//! `cargo xtask screenshot`: the editor in a real host window, on a display without a screen.
+//! `cargo xtask screenshot`: pictures of the editor in a real host window, on a display without a screen.
 
 use crate::build::{self, Profile};
 use crate::{bundle, process, stages::Stages, system, workspace::Workspace};
@@ -6,10 +6,10 @@ use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-/// Builds, starts Xvfb if need be, and writes the picture to `file`.
-pub fn run(workspace: &Workspace, file: &str) -> Result<()> {
+/// Builds, starts Xvfb, and writes the pictures into `folder`.
+pub fn run(workspace: &Workspace, folder: &str) -> Result<()> {
     if !cfg!(target_os = "linux") {
-        bail!("the screenshot is taken with X11, so only on Linux");
+        bail!("the pictures are taken with X11, so only on Linux");
     }
     let mut stages = Stages::of(4);
     let runtime = stages.run("System and ONNX Runtime", || {
@@ -18,20 +18,20 @@ pub fn run(workspace: &Workspace, file: &str) -> Result<()> {
     })?;
     stages.run("Build", || build::all(workspace, Profile::Dev))?;
     let package = stages.run("Package", || bundle::write(workspace, Profile::Dev))?;
-    stages.run("Picture", || {
+    stages.run("Pictures", || {
         let display = Display::start()?;
         process::run(
             Command::new(Profile::Dev.program(workspace, "host-screenshot"))
                 .arg(&package.clap)
-                .arg(file)
+                .arg(folder)
                 .env("DISPLAY", &display.name)
                 .env("LIBGL_ALWAYS_SOFTWARE", "1")
                 .env("TILLER_ONNXRUNTIME", &runtime.library)
                 .env("TILLER_BUNDLE", workspace.embedded_bundle()),
         )
-        .context("no picture was taken")
+        .context("the pictures were not taken")
     })?;
-    println!("\nThe picture is {file}");
+    println!("\nThe pictures are in {folder}");
     Ok(())
 }
 

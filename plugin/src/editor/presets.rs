@@ -35,6 +35,8 @@ impl Presets {
             self.problem = None;
         }
         ui.set_width(WIDTH);
+        ui.spacing_mut().interact_size.y = 22.0;
+        ui.spacing_mut().item_spacing.y = 3.0;
         ScrollArea::vertical().max_height(330.0).show(ui, |ui| {
             theme::caption(ui, "With Tiller");
             for preset in factory() {
@@ -68,7 +70,7 @@ impl Presets {
     fn save(&mut self, ui: &mut Ui, scene: &Scene, folder: &Folder) {
         ui.horizontal(|ui| {
             let name = TextEdit::singleline(&mut self.name)
-                .hint_text("a name for what is set now")
+                .hint_text("save these settings as")
                 .desired_width(WIDTH - 82.0)
                 .margin(egui::Margin::symmetric(8, 5));
             ui.add(name);

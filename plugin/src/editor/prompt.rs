@@ -63,6 +63,7 @@ fn head(ui: &mut egui::Ui, scene: &Scene) {
         Layout::left_to_right(Align::Center),
         |ui| {
             ui.spacing_mut().interact_size.y = HEAD;
+            ui.spacing_mut().button_padding.y = 1.0;
             theme::caption(ui, "Prompt");
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if settings.describe_song {

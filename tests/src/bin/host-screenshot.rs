@@ -1,7 +1,7 @@
-//! A picture of the editor inside a host's own window.
+//! Pictures of the editor inside a host's own window.
 //!
-//! `host-screenshot CLAP PNG` opens the editor in an X11 window of the display named by `DISPLAY`, with a take
-//! rendered, waits until the picture stands still, and writes it.
+//! `host-screenshot CLAP FOLDER` opens the editor in an X11 window of the display named by `DISPLAY`, with takes rendered
+//! and arranged, clicks its way to each picture, waits until it stands still, and writes it.
 
 use anyhow::{Context, Result, bail, ensure};
 use clack_extensions::gui::{GuiApiType, GuiConfiguration, PluginGui, Window};
@@ -11,46 +11,89 @@ use tiller_tests::scene::Scene;
 use tiller_tests::{AudioSettings, Instance, Pace, Pass, PluginFile, fixture};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
-    AtomEnum, ConnectionExt as _, CreateWindowAux, EventMask, ImageFormat, PropMode, WindowClass,
+    AtomEnum, BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ButtonPressEvent, ConnectionExt as _,
+    CreateWindowAux, EventMask, ImageFormat, KeyButMask, MOTION_NOTIFY_EVENT, PropMode, WindowClass,
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
-/// The takes on the picture: prompt, place and length in seconds, and how strongly they are steered in the end.
-const TAKES: [(&str, f64, f64, f64); 3] = [
-    ("a calm piano melody", 0.0, 8.0, 1.0),
-    ("trumpet, bass and drums", 8.0, 6.0, -0.5),
-    ("a slow organ", 4.0, 8.0, 0.5),
+/// A picture: its file, and the clicks that lead to it from the one before.
+struct Picture {
+    file: &'static str,
+    clicks: &'static [Click],
+}
+
+/// A click of a button at a point of the window, which is as large as it first opens.
+struct Click {
+    button: u8,
+    x: i16,
+    y: i16,
+}
+
+const LEFT: u8 = 1;
+const RIGHT: u8 = 3;
+/// A point without any control, to close a menu at.
+const NOWHERE: Click = Click { button: LEFT, x: 300, y: 26 };
+
+const PICTURES: [Picture; 4] = [
+    Picture { file: "editor.png", clicks: &[] },
+    Picture { file: "guide-presets.png", clicks: &[Click { button: LEFT, x: 715, y: 26 }] },
+    Picture { file: "guide-settings.png", clicks: &[NOWHERE, Click { button: LEFT, x: 793, y: 26 }] },
+    Picture { file: "guide-take.png", clicks: &[NOWHERE, Click { button: RIGHT, x: 520, y: 450 }] },
+];
+
+/// A take on the pictures.
+struct Shown {
+    prompt: &'static str,
+    /// Seconds of the song.
+    at: f64,
+    seconds: f64,
+    /// How strongly it is steered in the end.
+    strength: f64,
+    /// Seconds of its fades.
+    fades: (f64, f64),
+}
+
+const TAKES: [Shown; 3] = [
+    Shown { prompt: "a calm piano melody", at: 0.0, seconds: 8.0, strength: 1.0, fades: (0.0, 2.0) },
+    Shown { prompt: "trumpet, bass and drums", at: 8.0, seconds: 6.0, strength: -0.5, fades: (0.0, 0.0) },
+    Shown { prompt: "a slow organ", at: 4.0, seconds: 8.0, strength: 0.5, fades: (2.0, 1.0) },
 ];
 /// What the takes are steered to, if the bundle has it.
 const CONCEPT: &str = "flute";
 /// Longest a take may take to render.
 const LIMIT: Duration = Duration::from_secs(120);
-/// How long the editor may take to draw itself.
-const SETTLE: Duration = Duration::from_secs(4);
+/// How long the editor may take to open, and to draw what a click changed.
+const SETTLE: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(1)];
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [clap, picture] = arguments.as_slice() else { bail!("usage: host-screenshot CLAP PNG") };
+    let [clap, folder] = arguments.as_slice() else { bail!("usage: host-screenshot CLAP FOLDER") };
     let plugin = PluginFile::load(clap)?;
     let mut instance = plugin.instantiate()?;
     instance.activate(AudioSettings::default())?;
-    for (prompt, at, seconds, strength) in TAKES {
+    for Shown { prompt, at, seconds, strength, .. } in TAKES {
         let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
         let scene = Scene { prompt: prompt.into(), seed: 1, seconds, concept, at };
         scene.apply(&mut instance)?;
         scene.rehearse(&mut instance, |second| strength * second / seconds)?;
         scene.generate(&mut instance, LIMIT)?;
     }
+    let arranged = instance.state()?.with_project(|project| {
+        for (take, Shown { fades: (rise, fall), .. }) in TAKES.iter().enumerate() {
+            project["takes"][take]["fades"] = serde_json::json!({ "in": rise, "out": fall });
+        }
+    })?;
+    instance.restore(&arranged)?;
     let (connection, screen) = x11rb::connect(None).context("no X11 display can be opened")?;
-    photograph(&connection, screen, &mut instance, picture)
+    photograph(&connection, screen, &mut instance, folder)
 }
 
 fn photograph(
     connection: &RustConnection,
     screen: usize,
     instance: &mut Instance,
-    picture: &Path,
+    folder: &Path,
 ) -> Result<()> {
     let root = &connection.setup().roots[screen];
     // Away with the mouse pointer, which would make the editor show a hint.
@@ -87,24 +130,65 @@ fn photograph(
         .context("the editor does not accept the window")?;
     gui.show(&handle).context("the editor does not show itself")?;
 
-    let start = Instant::now();
-    while start.elapsed() < SETTLE {
-        while connection.poll_for_event()?.is_some() {}
-        // A host with an open editor goes on processing.
-        instance.play(&Pass { playing: false, frames: 960, pace: Pace::Live, ..Pass::over(0, 0) })?;
+    let [opening, drawing] = SETTLE;
+    settle(connection, instance, opening)?;
+    let tree = connection.query_tree(window)?.reply().context("the window cannot be looked into")?;
+    let editor = *tree.children.first().context("the editor opened no window in the host's")?;
+    for picture in &PICTURES {
+        for click in picture.clicks {
+            press(connection, root.root, editor, click)?;
+            settle(connection, instance, drawing)?;
+        }
+        let image = connection
+            .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, u32::MAX)?
+            .reply()
+            .context("the window cannot be read")?;
+        ensure!(
+            image.data.len() == usize::from(width) * usize::from(height) * 4,
+            "the display has no 32-bit pixels"
+        );
+        write_png(&folder.join(picture.file), width, height, &image.data)?;
     }
-    let image = connection
-        .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, u32::MAX)?
-        .reply()
-        .context("the window cannot be read")?;
-    ensure!(
-        image.data.len() == usize::from(width) * usize::from(height) * 4,
-        "the display has no 32-bit pixels"
-    );
-    write_png(picture, width, height, &image.data)?;
     let handle = instance.raw().plugin_handle();
     gui.destroy(&handle);
     connection.destroy_window(window)?;
+    connection.sync()?;
+    Ok(())
+}
+
+/// Lets the editor draw. A host with an open one goes on processing.
+fn settle(connection: &RustConnection, instance: &mut Instance, time: Duration) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        while connection.poll_for_event()?.is_some() {}
+        instance.play(&Pass { playing: false, frames: 960, pace: Pace::Live, ..Pass::over(0, 0) })?;
+    }
+    Ok(())
+}
+
+/// Moves over the editor and clicks, as a pointer would.
+fn press(connection: &RustConnection, root: u32, editor: u32, click: &Click) -> Result<()> {
+    let event = |response_type, detail| ButtonPressEvent {
+        response_type,
+        detail,
+        sequence: 0,
+        time: x11rb::CURRENT_TIME,
+        root,
+        event: editor,
+        child: x11rb::NONE,
+        root_x: click.x,
+        root_y: click.y,
+        event_x: click.x,
+        event_y: click.y,
+        state: KeyButMask::default(),
+        same_screen: true,
+    };
+    // A pointer's movement has the fields of a button's press, and no button.
+    let kinds =
+        [(MOTION_NOTIFY_EVENT, 0), (BUTTON_PRESS_EVENT, click.button), (BUTTON_RELEASE_EVENT, click.button)];
+    for (kind, detail) in kinds {
+        connection.send_event(false, editor, EventMask::NO_EVENT, event(kind, detail))?;
+    }
     connection.sync()?;
     Ok(())
 }
