@@ -10,12 +10,11 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
-from .notes import SCALES
-
 SOUNDING = 0.4          # probability from which a key counts as sounding
 START_FRAMES = 138      # 1.6 s of basic-pitch's frames
 RIDGE = 1e-3
 MODES = ("major", "minor")
+SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10, 11)}
 
 
 def pitch_classes(activity: np.ndarray) -> np.ndarray:

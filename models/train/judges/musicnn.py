@@ -22,7 +22,7 @@ def features(wave: np.ndarray) -> np.ndarray:
 
 
 class Musicnn:
-    """`logits(windows)` -> [50], in the order of `labels`; `tags(wave, rate)` -> dict of tag to mean logit."""
+    """`logits(windows)` -> [50], in the order of `labels`."""
 
     def __init__(self, name: str = "MTT", threads: int = 1):
         self.session = folder.session(f"{name}_musicnn.onnx", threads)
@@ -32,8 +32,3 @@ class Musicnn:
         """Mean logits over the windows of a clip."""
         chances = np.clip(self.session.run(["model/y:0"], {"model/x:0": windows})[0], 1e-6, 1 - 1e-6)
         return np.log(chances / (1 - chances)).mean(0)
-
-    def tags(self, wave: np.ndarray, rate: int) -> dict:
-        """Tags of one clip [N]."""
-        y = librosa.resample(wave.astype(np.float32), orig_sr=rate, target_sr=RATE)
-        return dict(zip(self.labels, self.logits(features(y)).tolist()))
