@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bounce;
+mod caching;
 mod faults;
 mod generate;
 mod instances;

@@ -6,6 +6,7 @@ A plugin that hangs or takes its host down fails one test. Ends with a line in t
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -24,13 +25,15 @@ def names(suite):
 
 def run(name: str, environment: dict) -> bool:
     command = [sys.executable, "-m", "unittest", name]
-    try:
-        done = subprocess.run(
-            command, env=environment, timeout=LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
-        passed, output = done.returncode == 0, done.stdout
-    except subprocess.TimeoutExpired as late:
-        passed, output = False, (late.stdout or b"") + f"still running after {LIMIT} s, ended".encode()
+    with tempfile.TemporaryDirectory() as cache:
+        environment = dict(environment, TILLER_CACHE=cache)
+        try:
+            done = subprocess.run(
+                command, env=environment, timeout=LIMIT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+            )
+            passed, output = done.returncode == 0, done.stdout
+        except subprocess.TimeoutExpired as late:
+            passed, output = False, (late.stdout or b"") + f"still running after {LIMIT} s, ended".encode()
     print(f"test {name} ... {'ok' if passed else 'FAILED'}", flush=True)
     if not passed:
         print(output.decode(errors="replace"), flush=True)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 const CHILD: &str = "TILLER_TEST_CHILD";
 
 /// Runs the body of a test in a process of its own, with `environment` on top of this one's, and fails if it fails,
-/// crashes, or takes longer than `limit`.
+/// crashes, or takes longer than `limit`. It has an audio cache of its own, empty at first.
 ///
 /// Call it as the only statement of a `#[test]`, with a closure written there: the closure's type tells which test to
 /// run in the child.
@@ -28,9 +28,11 @@ pub fn run<Body: FnOnce()>(limit: Duration, environment: &[(&str, &str)], body: 
     // The child's output goes to a file and is shown through this test's own output, which is captured; a pipe would
     // have to be emptied while waiting.
     let output = tempfile::tempfile().expect("the system has room for the test's output");
+    let cache = tempfile::tempdir().expect("the system has room for the test's cache");
     let mut child = Command::new(program)
         .args([name.as_str(), "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, &name)
+        .env("TILLER_CACHE", cache.path())
         .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a file can be shared"))

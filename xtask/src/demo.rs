@@ -17,7 +17,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .arg(&package.clap)
             .arg(workspace.target.join("demo"))
             .env("TILLER_ONNXRUNTIME", &runtime.library)
-            .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+            .env("TILLER_BUNDLE", workspace.embedded_bundle())
+            .env("TILLER_CACHE", workspace.target.join("cache")),
     )
     .context("the demo did not finish")
 }

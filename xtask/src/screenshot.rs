@@ -27,7 +27,8 @@ pub fn run(workspace: &Workspace, folder: &str) -> Result<()> {
                 .env("DISPLAY", &display.name)
                 .env("LIBGL_ALWAYS_SOFTWARE", "1")
                 .env("TILLER_ONNXRUNTIME", &runtime.library)
-                .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+                .env("TILLER_BUNDLE", workspace.embedded_bundle())
+                .env("TILLER_CACHE", workspace.target.join("cache")),
         )
         .context("the pictures were not taken")
     })?;

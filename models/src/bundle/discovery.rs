@@ -1,4 +1,4 @@
-//! Where the default bundle is.
+//! Where the default bundle is, and where the user's files are.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,6 +9,9 @@ use super::{Bundle, BundleError, MANIFEST_FILE};
 pub const BUNDLE_VARIABLE: &str = "TILLER_BUNDLE";
 /// Environment variable that replaces the user's data folder.
 pub const DATA_VARIABLE: &str = "TILLER_DATA";
+
+/// Environment variable that replaces the user's cache folder.
+pub const CACHE_VARIABLE: &str = "TILLER_CACHE";
 
 /// The user's data folder of Tiller; it need not exist. `None` if the system names no home.
 ///
@@ -26,9 +29,33 @@ pub fn data_folder() -> Option<PathBuf> {
     if cfg!(target_os = "macos") {
         return home.map(|home| home.join("Library/Application Support/Tiller"));
     }
-    // The XDG specification: a relative path is to be ignored.
-    let xdg = folder_from("XDG_DATA_HOME").filter(|folder| folder.is_absolute());
-    xdg.or_else(|| home.map(|home| home.join(".local/share"))).map(|folder| folder.join("tiller"))
+    xdg("XDG_DATA_HOME")
+        .or_else(|| home.map(|home| home.join(".local/share")))
+        .map(|folder| folder.join("tiller"))
+}
+
+/// The user's folder for what Tiller can make again; it need not exist. `None` if the system names no home.
+///
+/// [`CACHE_VARIABLE`] if set; else `%LOCALAPPDATA%\Tiller\Cache` on Windows, `~/Library/Caches/Tiller` on macOS and
+/// `$XDG_CACHE_HOME/tiller` (by default `~/.cache/tiller`) elsewhere.
+#[must_use]
+pub fn cache_folder() -> Option<PathBuf> {
+    if let Some(folder) = folder_from(CACHE_VARIABLE) {
+        return Some(folder);
+    }
+    if cfg!(windows) {
+        return folder_from("LOCALAPPDATA").map(|folder| folder.join("Tiller").join("Cache"));
+    }
+    let home = folder_from("HOME");
+    if cfg!(target_os = "macos") {
+        return home.map(|home| home.join("Library/Caches/Tiller"));
+    }
+    xdg("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache"))).map(|folder| folder.join("tiller"))
+}
+
+/// A folder of the XDG specification, by which a relative path is to be ignored.
+fn xdg(variable: &str) -> Option<PathBuf> {
+    folder_from(variable).filter(|folder| folder.is_absolute())
 }
 
 /// The places where a default bundle may be, best first; they need not exist.

@@ -19,6 +19,10 @@ use crate::musicgen::{Engine, GenerateError, check_codes};
 /// sound sooner.
 pub const CHUNK_FRAMES: usize = 25;
 
+/// Counts changes of this module that change the audio of the same codes, such as the chunks' borders. Whoever keeps
+/// decoded audio keeps this with it.
+pub const REVISION: u32 = 1;
+
 /// Decodes a take while its frames come.
 #[derive(Debug)]
 pub struct StreamDecoder {

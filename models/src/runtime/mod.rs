@@ -7,6 +7,7 @@
 mod denormals;
 mod library;
 mod module;
+mod processor;
 mod provider;
 mod search;
 mod session;
@@ -20,6 +21,7 @@ use parking_lot::Mutex;
 
 pub use library::Version;
 pub use module::module_file;
+pub use processor::processor;
 pub use provider::{Provider, UnknownProvider};
 pub use search::LIBRARY_VARIABLE;
 pub(crate) use session::{Graph, SessionOptions};

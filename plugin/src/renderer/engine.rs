@@ -11,7 +11,7 @@ use tiller_models::musicgen::{self, Cancel, Engine, EngineOptions, Generation, S
 use tiller_models::runtime::{Provider, Runtime, module_file};
 use tiller_models::steering::{self, StrengthCurve, Vector};
 
-use super::studio::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
+use super::studio::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
 use super::vectors;
 use crate::state::{MadeBy, PackedCodes, Recipe, Settings};
 
@@ -34,6 +34,11 @@ impl Studio for Models {
 
     fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, settings: &Settings) -> Box<dyn Work> {
         Box::new(Decode { setup: Setup::new(recipe, settings, &self.loaded), codes, decoder: None, next: 0 })
+    }
+
+    fn decoder(&self, recipe: &Recipe, settings: &Settings) -> Identify {
+        let setup = Setup::new(recipe, settings, &self.loaded);
+        Box::new(move || setup.decoder())
     }
 
     fn model(&mut self, settings: &Settings) -> Result<ModelCard, String> {
@@ -73,6 +78,17 @@ impl Setup {
         let engine = Engine::load(&bundle, &options).map_err(sentence)?;
         *self.loaded.borrow_mut() = Some(engine.clone());
         Ok(engine)
+    }
+
+    /// What decodes the recipe's tokens. A recipe that names its bundle needs no bundle for this.
+    fn decoder(&self) -> Result<Decoder, String> {
+        let provider = self.settings.provider.parse::<Provider>().map_err(sentence)?;
+        let runtime = Runtime::get().map_err(sentence)?.version().to_string();
+        let bundle = match self.recipe.model_sha256.as_str() {
+            "" => open_bundle(&self.settings)?.id().to_owned(),
+            named => named.to_owned(),
+        };
+        Ok(Decoder { bundle, provider: provider.to_string(), runtime })
     }
 
     /// The bundle the recipe names, or the one in use if it names none.

@@ -7,6 +7,7 @@
 //!
 //! The framework's task executor is not used: it stops for all instances when one is dropped with work queued.
 
+mod cache;
 mod desk;
 mod engine;
 mod job;
@@ -18,8 +19,11 @@ mod vectors;
 mod view;
 mod wording;
 
+pub use cache::{Cache, DEFAULT_LIMIT, Kept, Key};
 pub use engine::Models;
-pub use studio::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work};
+pub use studio::{
+    Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work,
+};
 pub use thread::{Renderer, Waker};
 pub use view::{Status, TakeView, View};
 pub use wording::{additions, worded};

@@ -18,6 +18,9 @@ pub trait Studio {
     /// Begins to decode a take's tokens. Quick, as well.
     fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, settings: &Settings) -> Box<dyn Work>;
 
+    /// Says what would decode a take's tokens.
+    fn decoder(&self, recipe: &Recipe, settings: &Settings) -> Identify;
+
     /// The model that would be used, without loading it.
     ///
     /// # Errors
@@ -71,6 +74,35 @@ pub struct Made {
     pub recipe: Recipe,
     /// What made it.
     pub by: MadeBy,
+}
+
+/// Finds out what decodes a take; put off to a step of its work, because it may load ONNX Runtime.
+///
+/// # Errors
+/// A sentence that says what is missing and what to do.
+pub type Identify = Box<dyn FnOnce() -> Result<Decoder, String>>;
+
+/// What turns tokens into audio. The same makes the same samples of the same tokens, on the same machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Decoder {
+    /// The bundle's id.
+    pub bundle: String,
+    /// Execution provider.
+    pub provider: String,
+    /// ONNX Runtime's version.
+    pub runtime: String,
+}
+
+impl Decoder {
+    /// What decoded a take while it was generated.
+    #[must_use]
+    pub fn of(made: &Made) -> Self {
+        Self {
+            bundle: made.recipe.model_sha256.clone(),
+            provider: made.by.provider.clone(),
+            runtime: made.by.runtime.clone(),
+        }
+    }
 }
 
 /// A model and what belongs to it.

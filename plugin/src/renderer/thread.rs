@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::Models;
 use super::desk::Desk;
 use super::studio::Studio;
+use super::{Cache, DEFAULT_LIMIT, Kept, Models};
 use crate::instance::Instance;
 
 /// How long models stay loaded after the last work, so that a pause in a session does not cost a reload.
@@ -52,7 +52,8 @@ impl Renderer {
         static SHARED: Mutex<Weak<Renderer>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock();
         shared.upgrade().unwrap_or_else(|| {
-            let renderer = Self::with(|| Box::new(Models::default()));
+            let renderer =
+                Self::with(|| Box::new(Kept::new(Models::default(), Cache::of_user(DEFAULT_LIMIT))));
             *shared = Arc::downgrade(&renderer);
             renderer
         })

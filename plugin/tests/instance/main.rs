@@ -10,6 +10,7 @@ mod time;
 mod tones;
 
 mod arranging;
+mod caching;
 mod cancelling;
 mod faults;
 mod inferring;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tiller::renderer::{Audio, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
+use tiller::renderer::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
 use tiller::state::{MadeBy, PackedCodes, Recipe, Settings};
 use tiller_models::codes::Codes;
 use tiller_models::steering::StrengthCurve;
@@ -50,6 +50,11 @@ impl Studio for Tones {
             strengths: Vec::new(),
             frame: 0,
         })
+    }
+
+    fn decoder(&self, recipe: &Recipe, _settings: &Settings) -> Identify {
+        let bundle = recipe.model_sha256.clone();
+        Box::new(|| Ok(Decoder { bundle, provider: "fork".into(), runtime: "1".into() }))
     }
 
     fn model(&mut self, _settings: &Settings) -> Result<ModelCard, String> {
