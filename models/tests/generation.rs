@@ -7,7 +7,7 @@ mod common;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tiller_models::bundle::Precision;
+use tiller_models::bundle::{Bundle, Precision};
 use tiller_models::codes::Codes;
 use tiller_models::encodec::{StreamDecoder, decode};
 use tiller_models::musicgen::{
@@ -228,7 +228,7 @@ fn a_provider_that_is_not_there_is_an_error_and_never_the_processor() {
         let load = || {
             let engine =
                 Engine::load(Small.bundle(), &EngineOptions { provider, ..EngineOptions::default() })?;
-            engine.warm_up()?;
+            engine.warm_up(&Cancel::new())?;
             Ok::<_, GenerateError>(engine)
         };
         match load() {
@@ -271,6 +271,62 @@ fn audio_decoded_while_frames_come_is_that_of_the_whole_take_in_every_bit() {
                     && whole.len() == pieces.len()
             );
         }
+    }
+}
+
+#[test]
+fn a_cancel_ends_a_decoding_wherever_it_is_and_harms_no_other() {
+    let engine = engine();
+    let codebooks = Small.bundle().architecture().codebooks;
+    // From before the first run to far into it.
+    for microseconds in [0, 300, 3_000, 30_000] {
+        let cancel = Cancel::new();
+        let mut decoder = StreamDecoder::cancellable(&engine, &cancel).unwrap();
+        let error = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_micros(microseconds));
+                cancel.cancel();
+            });
+            loop {
+                if let Err(error) = decoder.push(&vec![1; codebooks]) {
+                    break error;
+                }
+            }
+        });
+        assert!(matches!(error, GenerateError::Cancelled), "{error}");
+    }
+    assert!(decode(&engine, &Codes::try_from(vec![vec![1; 30]; codebooks]).unwrap()).is_ok());
+}
+
+#[test]
+fn a_cancel_ends_a_load_and_the_next_load_succeeds() {
+    for microseconds in [0, 500, 5_000] {
+        // A folder of its own, so that no other test has loaded its graphs.
+        let folder = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(Small.bundle().root()).unwrap() {
+            let path = file.unwrap().path();
+            if path.is_file() {
+                std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+            }
+        }
+        let vectors = folder.path().join("vectors");
+        std::fs::create_dir(&vectors).unwrap();
+        for path in Small.bundle().vectors() {
+            std::fs::copy(&path, vectors.join(path.file_name().unwrap())).unwrap();
+        }
+        let bundle = Bundle::open(folder.path()).unwrap();
+        let engine = Engine::load(&bundle, &EngineOptions::default()).unwrap();
+        let cancel = Cancel::new();
+        let loaded = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_micros(microseconds));
+                cancel.cancel();
+            });
+            engine.warm_up(&cancel)
+        });
+        assert!(matches!(loaded, Ok(()) | Err(GenerateError::Cancelled)), "{loaded:?}");
+        assert!(matches!(engine.warm_up(&cancel), Err(GenerateError::Cancelled)));
+        engine.warm_up(&Cancel::new()).unwrap();
     }
 }
 

@@ -172,6 +172,7 @@ impl Tiller {
                 tempo: transport.tempo,
                 bar_start: transport.bar_start_pos_beats(),
                 bar_length,
+                looped: transport.loop_range_seconds(),
             },
             offline: self.is_offline(),
             strengths: self.instance.params.strengths(),

@@ -93,14 +93,20 @@ fn places(named: Option<PathBuf>, data: Option<PathBuf>, module: Option<PathBuf>
 /// # Errors
 /// [`BundleError::NoneFound`] if there is none, and whatever is wrong with the first there is.
 pub fn open_default(module: Option<&Path>) -> Result<Bundle, BundleError> {
+    Bundle::open(&find_default(module)?)
+}
+
+/// The first default bundle's folder; see [`candidates`].
+///
+/// # Errors
+/// [`BundleError::NoneFound`] if there is none.
+pub fn find_default(module: Option<&Path>) -> Result<PathBuf, BundleError> {
     let places = candidates(module);
-    match places.iter().find(|place| place.join(MANIFEST_FILE).is_file()) {
-        Some(place) => Bundle::open(place),
-        None => {
-            let looked: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
-            Err(BundleError::NoneFound { looked: looked.join(", ") })
-        }
-    }
+    let found = places.iter().find(|place| place.join(MANIFEST_FILE).is_file());
+    found.cloned().ok_or_else(|| {
+        let looked: Vec<_> = places.iter().map(|place| place.display().to_string()).collect();
+        BundleError::NoneFound { looked: looked.join(", ") }
+    })
 }
 
 fn folder_from(variable: &str) -> Option<PathBuf> {

@@ -74,4 +74,7 @@ pub enum BundleError {
         /// The places, in order.
         looked: String,
     },
+    /// Somebody cancelled.
+    #[error("cancelled")]
+    Cancelled,
 }

@@ -18,7 +18,8 @@ use super::{BundleError, MANIFEST_FILE, limits};
 ///
 /// Files whose name begins with a dot are left to the system that put them there (`.DS_Store`): nothing in a bundle
 /// may refer to them.
-pub fn check(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
+/// `cancelled` is asked between reads; once it says yes the check fails.
+pub fn check(root: &Path, manifest: &Manifest, cancelled: &dyn Fn() -> bool) -> Result<(), BundleError> {
     let invalid = |what: String| BundleError::Invalid { root: root.to_owned(), what };
     if manifest.files.len() > limits::FILES {
         return Err(invalid(format!("it lists {} files, more than {}", manifest.files.len(), limits::FILES)));
@@ -63,7 +64,7 @@ pub fn check(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
         }
     }
     for (name, entry) in &manifest.files {
-        if known_hash(&root.join(name))? != entry.sha256 {
+        if known_hash(&root.join(name), cancelled)? != entry.sha256 {
             return Err(invalid(format!("the contents of {name} do not match their SHA-256")));
         }
     }
@@ -126,6 +127,10 @@ pub fn relative_name(root: &Path, path: &Path) -> Option<String> {
 
 /// Size and SHA-256 of a file.
 pub fn describe(path: &Path) -> Result<FileEntry, BundleError> {
+    describe_unless(path, &|| false)
+}
+
+fn describe_unless(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<FileEntry, BundleError> {
     let read = |source| BundleError::Read { path: path.to_owned(), source };
     let mut file = File::open(path).map_err(read)?;
     let mut hasher = Sha256::new();
@@ -135,6 +140,9 @@ pub fn describe(path: &Path) -> Result<FileEntry, BundleError> {
         let count = file.read(&mut buffer).map_err(read)?;
         if count == 0 {
             break;
+        }
+        if cancelled() {
+            return Err(BundleError::Cancelled);
         }
         hasher.update(&buffer[..count]);
         size += count as u64;
@@ -156,7 +164,7 @@ type Seen = (u64, Option<SystemTime>);
 
 /// SHA-256 of a file, remembered for the process as long as size and time of change stay: a plugin opens the same
 /// bundle for every instance, and a gigabyte takes a second.
-fn known_hash(path: &Path) -> Result<String, BundleError> {
+fn known_hash(path: &Path, cancelled: &dyn Fn() -> bool) -> Result<String, BundleError> {
     static KNOWN: OnceLock<Mutex<HashMap<PathBuf, (Seen, String)>>> = OnceLock::new();
     let read = |source| BundleError::Read { path: path.to_owned(), source };
     let found = fs::metadata(path).map_err(read)?;
@@ -167,7 +175,7 @@ fn known_hash(path: &Path) -> Result<String, BundleError> {
     {
         return Ok(hash.clone());
     }
-    let hash = describe(path)?.sha256;
+    let hash = describe_unless(path, cancelled)?.sha256;
     if seen.1.is_some() {
         known.lock().insert(path.to_owned(), (seen, hash.clone()));
     }

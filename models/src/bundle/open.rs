@@ -27,6 +27,14 @@ impl Bundle {
     /// # Errors
     /// [`BundleError`] names the first file or number that is not as it should be.
     pub fn open(root: &Path) -> Result<Self, BundleError> {
+        Self::open_unless(root, &|| false)
+    }
+
+    /// As [`Self::open`], but given up as soon as `cancelled` says yes: hashing gigabytes takes seconds.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and [`BundleError::Cancelled`].
+    pub fn open_unless(root: &Path, cancelled: &dyn Fn() -> bool) -> Result<Self, BundleError> {
         let root = match root.canonicalize() {
             Ok(root) => root,
             Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -42,7 +50,7 @@ impl Bundle {
         let manifest = parse(&path, &text)?;
         let invalid = |what| BundleError::Invalid { root: root.clone(), what };
         limits::check(&manifest).map_err(invalid)?;
-        files::check(&root, &manifest)?;
+        files::check(&root, &manifest, cancelled)?;
         let listed = &manifest.graphs;
         let fixed = [
             &listed.text_encoder,

@@ -8,12 +8,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use ort::session::SessionInputValue;
+use ort::session::{RunOptions, SessionInputValue};
 use ort::value::{Tensor, TensorRef};
 
 use crate::bundle::Codec;
 use crate::codes::Codes;
-use crate::musicgen::{Engine, GenerateError, check_codes};
+use crate::musicgen::{Cancel, Engine, GenerateError, cancelled_or, check_codes, stop_if};
 
 /// Frames decoded at a time: half a second at 50 frames a second. Longer chunks waste less on context, shorter ones
 /// sound sooner.
@@ -24,9 +24,10 @@ pub const CHUNK_FRAMES: usize = 25;
 pub const REVISION: u32 = 1;
 
 /// Decodes a take while its frames come.
-#[derive(Debug)]
 pub struct StreamDecoder {
     engine: Arc<Engine>,
+    /// What ends a run, if anything may.
+    cancel: Option<(Cancel, Arc<RunOptions>)>,
     chunk: usize,
     /// Everything pushed, `[K][frames]`.
     codes: Codes,
@@ -47,6 +48,7 @@ impl StreamDecoder {
         let codec = &architecture.codec;
         Self {
             engine: Arc::clone(engine),
+            cancel: None,
             chunk: chunk_frames(codec),
             codes: Codes::empty(architecture.codebooks),
             states: vec![vec![0.0; codec.latent_width]; 2 * codec.lstm_layers],
@@ -54,6 +56,15 @@ impl StreamDecoder {
             latent_from: 0,
             sounded: 0,
         }
+    }
+
+    /// A decoder before its first frame that stops within milliseconds when `cancel` is turned on.
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if ONNX Runtime has no room.
+    pub fn cancellable(engine: &Arc<Engine>, cancel: &Cancel) -> Result<Self, GenerateError> {
+        let options = cancel.run_options().map_err(failed)?;
+        Ok(Self { cancel: Some((cancel.clone(), options)), ..Self::new(engine) })
     }
 
     /// Frames that must be pushed before the first audio comes.
@@ -72,7 +83,8 @@ impl StreamDecoder {
     /// chunk. Channels are interleaved.
     ///
     /// # Errors
-    /// [`GenerateError::Label`] for a frame that does not fit the codec, [`GenerateError::Run`] if a graph fails.
+    /// [`GenerateError::Label`] for a frame that does not fit the codec, [`GenerateError::Run`] if a graph fails,
+    /// [`GenerateError::Cancelled`] after a cancel, after which the decoder is of no more use.
     pub fn push(&mut self, frame: &[u16]) -> Result<Vec<f32>, GenerateError> {
         let architecture = self.engine.bundle().architecture();
         if frame.len() != architecture.codebooks
@@ -94,7 +106,7 @@ impl StreamDecoder {
     /// The audio of the frames that were waiting for what follows them. Nothing follows.
     ///
     /// # Errors
-    /// [`GenerateError::Run`] if a graph fails.
+    /// [`GenerateError::Run`] if a graph fails, [`GenerateError::Cancelled`] after a cancel.
     pub fn finish(mut self) -> Result<Vec<f32>, GenerateError> {
         let frames = self.codes.frames();
         let context = self.engine.bundle().architecture().codec.latent_context;
@@ -114,8 +126,17 @@ impl StreamDecoder {
         self.latent_from + self.latent.len()
     }
 
+    /// What went wrong in a run: ONNX Runtime itself, or somebody who cancelled.
+    fn failed(&self, error: ort::Error) -> GenerateError {
+        match &self.cancel {
+            Some((cancel, _)) => cancelled_or(cancel, failed(error)),
+            None => failed(error),
+        }
+    }
+
     /// Computes the latent up to frame `end`.
     fn run_latent(&mut self, end: usize) -> Result<(), GenerateError> {
+        self.cancel.as_ref().map_or(Ok(()), |(cancel, _)| stop_if(cancel))?;
         let codec = &self.engine.bundle().architecture().codec;
         let start = self.latent_end();
         let codes = with_context(&self.codes, start, end, codec.code_context);
@@ -130,7 +151,10 @@ impl StreamDecoder {
                 let state = TensorRef::from_array_view(([1, 1, width], state.as_slice()))?;
                 inputs.push((name, state.into()));
             }
-            let outputs = session.run(inputs)?;
+            let outputs = match &self.cancel {
+                Some((_, options)) => session.run_with_options(inputs, &**options)?,
+                None => session.run(inputs)?,
+            };
             let latent = outputs["latent"].try_extract_tensor::<f32>()?.1.to_vec();
             let state = |index: usize| -> ort::Result<Vec<f32>> {
                 let name = format!("{}_{}_out", ["h", "c"][index % 2], index / 2);
@@ -138,7 +162,7 @@ impl StreamDecoder {
             };
             Ok((latent, (0..self.states.len()).map(state).collect::<ort::Result<_>>()?))
         };
-        let (latent, states) = run().map_err(failed)?;
+        let (latent, states) = run().map_err(|error| self.failed(error))?;
         let frames = end - start;
         if latent.len() != width * frames || states.iter().any(|state| state.len() != width) {
             return Err(damaged());
@@ -169,10 +193,14 @@ impl StreamDecoder {
         let mut session = self.engine.encodec_wave.session()?;
         let run = || -> ort::Result<Vec<f32>> {
             let latent = Tensor::from_array(([1, width, frames], latent))?;
-            let outputs = session.run(ort::inputs!["latent" => latent])?;
+            let inputs = ort::inputs!["latent" => latent];
+            let outputs = match &self.cancel {
+                Some((_, options)) => session.run_with_options(inputs, &**options)?,
+                None => session.run(inputs)?,
+            };
             Ok(outputs["audio"].try_extract_tensor::<f32>()?.1.to_vec())
         };
-        let audio = run().map_err(failed)?;
+        let audio = run().map_err(|error| self.failed(error))?;
         drop(session);
         let samples = frames * codec.samples_per_frame;
         if audio.len() != channels * samples {

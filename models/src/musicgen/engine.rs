@@ -10,7 +10,7 @@ use tokenizers::Tokenizer;
 use crate::bundle::{Bundle, Precision};
 use crate::runtime::{Graph, Provider, Runtime, SessionOptions};
 
-use super::GenerateError;
+use super::{Cancel, GenerateError, cancelled_or, stop_if};
 
 /// Threads of everything but the decoder. ONNX Runtime's convolutions share their work out by the number of threads and
 /// round differently for each, so that only a number that never changes gives the same audio for the same codes.
@@ -107,13 +107,16 @@ impl Engine {
     /// Loads every graph that generating and decoding need, so that the first take begins at once.
     ///
     /// # Errors
-    /// [`GenerateError::Runtime`] names the graph that does not load.
-    pub fn warm_up(&self) -> Result<(), GenerateError> {
+    /// [`GenerateError::Runtime`] names the graph that does not load; [`GenerateError::Cancelled`] within milliseconds
+    /// of a cancel.
+    pub fn warm_up(&self, cancel: &Cancel) -> Result<(), GenerateError> {
         self.tokenizer()?;
         for graph in
             [&self.text_encoder, &self.cross, &self.decoder, &self.encodec_latent, &self.encodec_wave]
         {
-            drop(graph.session()?);
+            stop_if(cancel)?;
+            let loaded = graph.session_unless(cancel);
+            drop(loaded.map_err(|error| cancelled_or(cancel, error.into()))?);
         }
         Ok(())
     }

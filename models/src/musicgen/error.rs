@@ -1,7 +1,7 @@
 //! Why there is no music.
 
 use crate::bundle::BundleError;
-use crate::runtime::RuntimeError;
+use crate::runtime::{Cancel, RuntimeError};
 use crate::steering::SteeringError;
 
 /// Why there is no music. Every message is a sentence that says what to do.
@@ -63,4 +63,14 @@ pub enum GenerateError {
     /// Somebody cancelled.
     #[error("cancelled")]
     Cancelled,
+}
+
+/// Fails if `cancel` is on.
+pub(crate) fn stop_if(cancel: &Cancel) -> Result<(), GenerateError> {
+    if cancel.is_cancelled() { Err(GenerateError::Cancelled) } else { Ok(()) }
+}
+
+/// A run or load that was ended by a cancel fails in ONNX Runtime's words; this says it in ours.
+pub(crate) fn cancelled_or(cancel: &Cancel, error: GenerateError) -> GenerateError {
+    if cancel.is_cancelled() { GenerateError::Cancelled } else { error }
 }

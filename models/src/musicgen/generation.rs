@@ -12,7 +12,7 @@ use super::decoder::Decoder;
 use super::random::uniform;
 use super::sampling::{Sampler, guide};
 use super::windows::Windows;
-use super::{Cancel, Engine, GenerateError, Recipe, Take, check_codes, take};
+use super::{Cancel, Engine, GenerateError, Recipe, Take, cancelled_or, check_codes, stop_if, take};
 
 /// One recipe on its way to becoming codes.
 ///
@@ -339,13 +339,4 @@ fn check(engine: &Engine, recipe: &Recipe) -> Result<(), GenerateError> {
         )));
     }
     Ok(())
-}
-
-fn stop_if(cancel: &Cancel) -> Result<(), GenerateError> {
-    if cancel.is_cancelled() { Err(GenerateError::Cancelled) } else { Ok(()) }
-}
-
-/// A run that was ended by a cancel fails in ONNX Runtime's words; this says it in ours.
-fn cancelled_or(cancel: &Cancel, error: GenerateError) -> GenerateError {
-    if cancel.is_cancelled() { GenerateError::Cancelled } else { error }
 }

@@ -3,7 +3,6 @@
 //! An [`Engine`] is a bundle with its graphs loaded when needed, shared by everybody in the process. A [`Generation`]
 //! runs one [`Recipe`] and hands out frames as they are finished; [`generate`] runs it to its end and makes a [`Take`].
 
-mod cancel;
 mod conditioning;
 mod decoder;
 mod engine;
@@ -15,12 +14,14 @@ mod sampling;
 mod take;
 mod windows;
 
-pub use cancel::Cancel;
 pub use conditioning::PROMPT_TOKENS;
 pub use engine::{Engine, EngineOptions};
 pub use error::GenerateError;
+pub(crate) use error::{cancelled_or, stop_if};
 pub use generation::{Generation, Progress, generate};
 pub use recipe::{LONGEST_TAKE, Recipe, frames_of};
 pub use sampling::Sampling;
 pub(crate) use take::check_codes;
 pub use take::{SCHEMA, Take};
+
+pub use crate::runtime::Cancel;

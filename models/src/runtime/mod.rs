@@ -4,6 +4,7 @@
 //! scanned and instantiated without it. An environment cannot be replaced once made: the first library that loads
 //! stays for the life of the process. A failure leaves nothing behind, and the next call looks again.
 
+mod cancel;
 mod denormals;
 mod library;
 mod module;
@@ -19,6 +20,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use parking_lot::Mutex;
 
+pub use cancel::Cancel;
 pub use library::Version;
 pub use module::module_file;
 pub use processor::processor;

@@ -10,7 +10,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::denormals::FlushToZero;
-use super::{Provider, Runtime, RuntimeError};
+use super::{Cancel, Provider, Runtime, RuntimeError};
 
 /// How a graph is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,10 +48,15 @@ impl Graph {
 
     /// The session, loading the graph at the first call; held until the guard is dropped.
     pub fn session(&self) -> Result<Held<'_>, RuntimeError> {
+        self.session_unless(&Cancel::new())
+    }
+
+    /// As [`Self::session`]; a load fails when `cancel` is turned on.
+    pub fn session_unless(&self, cancel: &Cancel) -> Result<Held<'_>, RuntimeError> {
         let mut session = self.session.lock();
         let flush_to_zero = FlushToZero::new();
         if session.is_none() {
-            *session = Some(load(&self.path, self.options)?);
+            *session = Some(load(&self.path, self.options, cancel)?);
         }
         match MutexGuard::try_map(session, Option::as_mut) {
             Ok(session) => Ok(Held { session, _flush_to_zero: flush_to_zero }),
@@ -85,7 +90,7 @@ impl DerefMut for Held<'_> {
     }
 }
 
-fn load(path: &Path, options: SessionOptions) -> Result<Session, RuntimeError> {
+fn load(path: &Path, options: SessionOptions, cancel: &Cancel) -> Result<Session, RuntimeError> {
     let provider = options.provider;
     let runtime = Runtime::get()?;
     runtime.require(provider)?;
@@ -100,7 +105,8 @@ fn load(path: &Path, options: SessionOptions) -> Result<Session, RuntimeError> {
             .map_err(|error| RuntimeError::Provider { provider, reason: error.to_string() })?;
     }
     let started = std::time::Instant::now();
-    let session = builder.commit_from_file(path).map_err(|error| RuntimeError::Graph {
+    let loaded = cancel.during(builder.canceler(), || builder.commit_from_file(path));
+    let session = loaded.map_err(|error| RuntimeError::Graph {
         path: path.to_owned(),
         provider,
         reason: error.to_string(),

@@ -26,7 +26,7 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
 }
 
 fn progress(ui: &mut egui::Ui, scene: &Scene) {
-    let Some(stage) = scene.view.working() else {
+    let Some((stage, left)) = scene.view.working() else {
         let text = if scene.clock.sample_rate == 0 {
             "waiting for the host to start its audio"
         } else {
@@ -48,7 +48,16 @@ fn progress(ui: &mut egui::Ui, scene: &Scene) {
     }
     let font = egui::TextStyle::Body.resolve(ui.style());
     let at = egui::pos2(rect.left() + 12.0, rect.center().y);
-    painter.text(at, egui::Align2::LEFT_CENTER, capitalised(&stage.to_string()), font, theme::TEXT);
+    let mut text = capitalised(&stage.to_string());
+    if let Some(seconds) = left {
+        text.push_str(&format!(", about {} left", length(seconds)));
+    }
+    painter.text(at, egui::Align2::LEFT_CENTER, text, font, theme::TEXT);
+}
+
+/// A time as people say it.
+fn length(seconds: u32) -> String {
+    if seconds < 100 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
 }
 
 fn capitalised(text: &str) -> String {

@@ -1,11 +1,13 @@
 //! One instance's takes as the renderer sees them: what is wished, what there is, what to do next.
 
-use std::cmp::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::job::{Job, Outcome};
 use super::recipe::take_of;
 use super::studio::{Made, ModelCard, Studio};
+use super::underway::{Doing, Underway};
+use super::urgency::{SILENT, Urgency, due};
 use super::view::{Status, TakeView, View};
 use crate::audio::{Rendition, RenditionWriter, Stand};
 use crate::instance::{Instance, Press};
@@ -36,14 +38,19 @@ struct Piece {
     live: Option<Live>,
     audio: Arc<Rendition>,
     status: Status,
+    /// How long it will take, while it is being made and as far as that can be told.
+    left: Option<Duration>,
     work: Pending,
 }
 
 enum Pending {
     Begin(RenditionWriter),
-    Continue(Box<Job>),
+    Continue(Box<Job>, Wanted),
     Nothing,
 }
+
+/// Whether a project still wants what is being made.
+type Wanted = Arc<dyn Fn(&Project) -> bool + Send + Sync>;
 
 /// Where a new take's strengths come from: what the transport recorded at its place in the song, else what the
 /// parameters were when Generate was pressed.
@@ -52,26 +59,6 @@ struct Live {
     start_seconds: f64,
     held: [f32; SLOTS],
     follow: bool,
-}
-
-/// Which piece is to be worked on, and how soon it is needed.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Urgency {
-    index: usize,
-    /// Decoding goes first: it is quick, and restored music is missed most.
-    generates: bool,
-    /// Seconds until it sounds.
-    due: f64,
-}
-
-impl Urgency {
-    pub fn index(&self) -> usize {
-        self.index
-    }
-
-    pub fn order(&self, other: &Self) -> Ordering {
-        self.generates.cmp(&other.generates).then(self.due.total_cmp(&other.due))
-    }
 }
 
 impl Desk {
@@ -133,44 +120,37 @@ impl Desk {
     pub fn most_urgent(&mut self) -> Option<Urgency> {
         let instance = self.instance.upgrade()?;
         let clock = instance.clock();
-        let now = clock.host.seconds.unwrap_or(0.0);
         let project = instance.store().project();
-        let due = |piece: &Piece| {
-            let takes = project.takes.iter().filter(|take| piece.is_of(take));
-            takes
-                .map(|take| {
-                    let start = take.place.seconds;
-                    let past = start + take.recipe.seconds <= now;
-                    // What lies behind sounds only after the song comes round again.
-                    if past { 1e6 + start } else { (start - now).max(0.0) }
-                })
-                .fold(f64::INFINITY, f64::min)
+        let urgency = |(index, piece): (usize, &Piece)| {
+            let ready = piece.audio.ready() as f64 / f64::from(clock.sample_rate.max(1));
+            let takes = project.takes.iter().filter(|take| !take.muted && piece.is_of(take));
+            let due = takes.map(|take| due(&clock, take, ready)).fold(SILENT, f64::min);
+            Urgency::new(index, piece.codes.is_none(), due)
         };
-        self.pieces
-            .iter()
-            .enumerate()
-            .filter(|(_, piece)| !matches!(piece.work, Pending::Nothing))
-            .map(|(index, piece)| Urgency { index, generates: piece.codes.is_none(), due: due(piece) })
-            .min_by(Urgency::order)
+        let open =
+            self.pieces.iter().enumerate().filter(|(_, piece)| !matches!(piece.work, Pending::Nothing));
+        open.map(urgency).min_by(Urgency::order)
     }
 
-    /// One step of a piece.
-    pub fn work(&mut self, index: usize, studio: &mut dyn Studio) {
+    /// One step of a piece, which others may end through `underway`.
+    pub fn work(&mut self, index: usize, studio: &mut dyn Studio, underway: &Underway) {
         let Some(instance) = self.instance.upgrade() else { return };
         let project = instance.store().project();
+        let rate = self.in_line_with.map_or(0, |(_, rate)| rate);
         let Some(piece) = self.pieces.get_mut(index) else { return };
-        let job = match std::mem::replace(&mut piece.work, Pending::Nothing) {
-            Pending::Continue(job) => job,
+        let (job, wanted) = match std::mem::replace(&mut piece.work, Pending::Nothing) {
+            Pending::Continue(job, wanted) => (job, wanted),
             Pending::Begin(writer) => {
                 let work = match &piece.codes {
                     Some(codes) => studio.decode(&piece.recipe, codes.clone(), &project.settings),
                     None => studio.generate(&piece.recipe, &project.settings),
                 };
-                Box::new(Job::new(work, writer, self.in_line_with.map_or(0, |(_, rate)| rate)))
+                (Box::new(Job::new(work, writer, rate)), piece.wanted(&project.settings))
             }
             Pending::Nothing => return,
         };
         piece.status = Status::Working(job.stage());
+        piece.left = job.left();
         self.show(&instance, &project);
         let piece = &mut self.pieces[index];
         let live = piece.live;
@@ -178,9 +158,10 @@ impl Desk {
             let instance = &instance;
             move |seconds: f64| live.at(instance, seconds)
         });
-        let outcome = job.step(strengths.as_ref().map(|at| at as _));
-        match outcome {
-            Outcome::Continues(job) => piece.work = Pending::Continue(job),
+        let doing =
+            Doing { instance: self.instance.clone(), rate, wanted: wanted.clone(), cancel: job.cancel() };
+        match underway.during(doing, || job.step(strengths.as_ref().map(|at| at as _))) {
+            Outcome::Continues(job) => piece.work = Pending::Continue(job, wanted),
             Outcome::Finished(None) => piece.status = Status::Ready,
             Outcome::Finished(Some(made)) => piece.complete(&instance, *made),
             Outcome::Failed { message, panicked } => {
@@ -190,8 +171,14 @@ impl Desk {
                     studio.rest();
                 }
             }
+            Outcome::Cancelled => {
+                // Whether it was taken away or changed, the project says what there is to do now.
+                self.pieces.remove(index);
+                self.in_line_with = None;
+                return;
+            }
         }
-        if !matches!(self.pieces[index].work, Pending::Continue(_)) {
+        if !matches!(self.pieces[index].work, Pending::Continue(..)) {
             self.show(&instance, &instance.store().project());
         }
     }
@@ -236,6 +223,7 @@ impl Desk {
                 live: live.iter().find(|(asked, _)| Arc::ptr_eq(asked, take)).map(|(_, live)| *live),
                 audio,
                 status: Status::Waiting,
+                left: None,
                 work: Pending::Begin(writer),
             });
             self.next_key += 1;
@@ -262,8 +250,15 @@ impl Desk {
 
     fn show(&self, instance: &Instance, project: &Project) {
         let take_view = |take: &Arc<Take>| match self.pieces.iter().find(|piece| piece.is_of(take)) {
-            Some(piece) => TakeView { status: piece.status.clone(), audio: Some(piece.audio.clone()) },
-            None => TakeView { status: Status::Waiting, audio: None },
+            Some(piece) => TakeView {
+                status: piece.status.clone(),
+                seconds_left: piece
+                    .left
+                    .filter(|_| matches!(piece.status, Status::Working(_)))
+                    .map(|left| left.as_secs_f64().ceil() as u32),
+                audio: Some(piece.audio.clone()),
+            },
+            None => TakeView { status: Status::Waiting, seconds_left: None, audio: None },
         };
         instance
             .show(View { takes: project.takes.iter().map(take_view).collect(), model: self.model.clone() });
@@ -272,11 +267,15 @@ impl Desk {
 
 impl Piece {
     fn is_of(&self, take: &Take) -> bool {
-        let same_codes = match (&self.codes, &take.codes) {
-            (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
-            (mine, its) => mine.is_none() && its.is_none(),
-        };
-        same_codes && self.recipe == take.recipe
+        is_of(&self.recipe, self.codes.as_ref(), take)
+    }
+
+    fn wanted(&self, settings: &Settings) -> Wanted {
+        let (recipe, codes, settings) = (self.recipe.clone(), self.codes.clone(), settings.clone());
+        Arc::new(move |project| {
+            same_model(&settings, &project.settings)
+                && project.takes.iter().any(|take| is_of(&recipe, codes.as_ref(), take))
+        })
     }
 
     /// Writes what a take became into the project.
@@ -334,6 +333,15 @@ fn add_take(instance: &Instance, press: &Press) -> Option<(Arc<Take>, Live)> {
         follow: project.settings.follow_automation,
     };
     Some((take, live))
+}
+
+/// Whether a take's audio is that of these codes, or of this recipe as long as there are none.
+fn is_of(recipe: &Recipe, codes: Option<&Arc<PackedCodes>>, take: &Take) -> bool {
+    let same_codes = match (codes, &take.codes) {
+        (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
+        (mine, its) => mine.is_none() && its.is_none(),
+    };
+    same_codes && *recipe == take.recipe
 }
 
 fn same_model(a: &Settings, b: &Settings) -> bool {

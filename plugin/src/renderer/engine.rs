@@ -18,6 +18,9 @@ use crate::state::{MadeBy, PackedCodes, Recipe, Settings};
 /// Frames between two looks at strengths that changed while a take is generated: half a second.
 const LOOK_AT_STRENGTHS: usize = 25;
 
+/// What a step after the last one says.
+const OVER: &str = "This take has ended already. Press \u{201c}Try again\u{201d}.";
+
 /// Engines shared by all takes, loaded with the first.
 #[derive(Default)]
 pub struct Models {
@@ -42,7 +45,7 @@ impl Studio for Models {
     }
 
     fn model(&mut self, settings: &Settings) -> Result<ModelCard, String> {
-        let bundle = open_bundle(settings)?;
+        let bundle = open_bundle(settings, &|| false)?;
         let options = options(&settings.provider, &settings.precision)?;
         let precision = options.precision.unwrap_or(bundle.manifest().default_precision);
         Ok(ModelCard {
@@ -64,11 +67,17 @@ struct Setup {
     recipe: Recipe,
     settings: Settings,
     loaded: Loaded,
+    cancel: Cancel,
 }
 
 impl Setup {
     fn new(recipe: &Recipe, settings: &Settings, loaded: &Loaded) -> Self {
-        Self { recipe: recipe.clone(), settings: settings.clone(), loaded: loaded.clone() }
+        Self {
+            recipe: recipe.clone(),
+            settings: settings.clone(),
+            loaded: loaded.clone(),
+            cancel: Cancel::new(),
+        }
     }
 
     /// The engine of the recipe's model, from memory if it is there.
@@ -85,7 +94,7 @@ impl Setup {
         let provider = self.settings.provider.parse::<Provider>().map_err(sentence)?;
         let runtime = Runtime::get().map_err(sentence)?.version().to_string();
         let bundle = match self.recipe.model_sha256.as_str() {
-            "" => open_bundle(&self.settings)?.id().to_owned(),
+            "" => open_bundle(&self.settings, &|| self.cancel.is_cancelled())?.id().to_owned(),
             named => named.to_owned(),
         };
         Ok(Decoder { bundle, provider: provider.to_string(), runtime })
@@ -94,13 +103,15 @@ impl Setup {
     /// The bundle the recipe names, or the one in use if it names none.
     fn bundle(&self) -> Result<Bundle, String> {
         let wanted = &self.recipe.model_sha256;
-        let in_use = open_bundle(&self.settings);
+        let cancelled = || self.cancel.is_cancelled();
+        let in_use = open_bundle(&self.settings, &cancelled);
         if wanted.is_empty() || in_use.as_ref().is_ok_and(|bundle| bundle.id() == wanted) {
             return in_use;
         }
         let installed = discovery::data_folder().map(|data| data.join("bundles"));
         let elsewhere = installed.iter().flat_map(std::fs::read_dir).flatten().flatten();
-        let found = elsewhere.filter_map(|entry| Bundle::open(&entry.path()).ok()).find(|b| b.id() == wanted);
+        let open = |path: &Path| Bundle::open_unless(path, &cancelled).ok();
+        let found = elsewhere.filter_map(|entry| open(&entry.path())).find(|b| b.id() == wanted);
         found.ok_or_else(|| {
             format!(
                 "This take was made with the model \u{201c}{}\u{201d} ({}), which is not here. Its tokens are kept in \
@@ -130,11 +141,16 @@ enum Phase {
 struct Frames {
     engine: Arc<Engine>,
     generation: Generation,
-    decoder: StreamDecoder,
+    /// `None` after the last frame.
+    decoder: Option<StreamDecoder>,
     vectors: Vec<Arc<Vector>>,
 }
 
 impl Work for Generate {
+    fn cancel(&self) -> Cancel {
+        self.setup.cancel.clone()
+    }
+
     fn stage(&self) -> Stage {
         match &self.phase {
             Phase::Runtime => Stage::LoadingRuntime,
@@ -156,7 +172,7 @@ impl Work for Generate {
             }
             Phase::Model => {
                 let engine = self.setup.engine()?;
-                engine.warm_up().map_err(sentence)?;
+                engine.warm_up(&self.setup.cancel).map_err(sentence)?;
                 self.phase = Phase::Prompt(engine);
             }
             Phase::Prompt(engine) => self.phase = Phase::Frames(Box::new(self.begin(engine, strengths)?)),
@@ -165,7 +181,7 @@ impl Work for Generate {
                 self.phase = Phase::Frames(frames);
                 return Ok(step);
             }
-            Phase::Over => return Err("This take has ended already. Press \u{201c}Try again\u{201d}.".into()),
+            Phase::Over => return Err(OVER.into()),
         }
         Ok(Step::More(None))
     }
@@ -198,8 +214,10 @@ impl Generate {
             frames,
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
         };
-        let generation = Generation::new(&engine, recipe, &vectors, &Cancel::new()).map_err(sentence)?;
-        Ok(Frames { decoder: StreamDecoder::new(&engine), engine, generation, vectors })
+        let cancel = &self.setup.cancel;
+        let generation = Generation::new(&engine, recipe, &vectors, cancel).map_err(sentence)?;
+        let decoder = StreamDecoder::cancellable(&engine, cancel).map_err(sentence)?;
+        Ok(Frames { decoder: Some(decoder), engine, generation, vectors })
     }
 }
 
@@ -214,10 +232,12 @@ impl Frames {
         if strengths.is_some() && done > 0 && done.is_multiple_of(LOOK_AT_STRENGTHS) {
             self.follow(recipe, strengths)?;
         }
+        let Some(mut decoder) = self.decoder.take() else { return Err(OVER.into()) };
         if let Some(frame) = self.generation.advance().map_err(sentence)? {
-            return Ok(Step::More(audio(self.decoder.push(frame).map_err(sentence)?)));
+            let some = audio(decoder.push(frame).map_err(sentence)?);
+            self.decoder = Some(decoder);
+            return Ok(Step::More(some));
         }
-        let decoder = std::mem::replace(&mut self.decoder, StreamDecoder::new(&self.engine));
         let rest = audio(decoder.finish().map_err(sentence)?);
         Ok(Step::Done(rest, Some(Box::new(self.made(recipe)))))
     }
@@ -273,6 +293,10 @@ struct Decode {
 }
 
 impl Work for Decode {
+    fn cancel(&self) -> Cancel {
+        self.setup.cancel.clone()
+    }
+
     fn stage(&self) -> Stage {
         match &self.decoder {
             None => Stage::LoadingModel,
@@ -284,7 +308,8 @@ impl Work for Decode {
         let Some((engine, mut decoder)) = self.decoder.take() else {
             Runtime::get().map_err(sentence)?;
             let engine = self.setup.engine()?;
-            self.decoder = Some((engine.clone(), StreamDecoder::new(&engine)));
+            let decoder = StreamDecoder::cancellable(&engine, &self.setup.cancel).map_err(sentence)?;
+            self.decoder = Some((engine, decoder));
             return Ok(Step::More(None));
         };
         let codec = &engine.bundle().architecture().codec;
@@ -343,13 +368,12 @@ fn compact(mut strengths: Vec<f32>) -> StrengthCurve {
     StrengthCurve::from_frames(strengths)
 }
 
-fn open_bundle(settings: &Settings) -> Result<Bundle, String> {
-    let bundle = if settings.bundle.is_empty() {
-        discovery::open_default(module_file().as_deref())
-    } else {
-        Bundle::open(Path::new(&settings.bundle))
+fn open_bundle(settings: &Settings, cancelled: &dyn Fn() -> bool) -> Result<Bundle, String> {
+    let folder = match settings.bundle.as_str() {
+        "" => discovery::find_default(module_file().as_deref()).map_err(sentence)?,
+        named => PathBuf::from(named),
     };
-    bundle.map_err(sentence)
+    Bundle::open_unless(&folder, cancelled).map_err(sentence)
 }
 
 fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {

@@ -1,7 +1,11 @@
 //! One take on its way to audio.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
 
+use tiller_models::musicgen::Cancel;
+
+use super::pace::Pace;
 use super::resample::Resampler;
 use super::studio::{Made, Stage, Step, Strengths, Work};
 use crate::audio::RenditionWriter;
@@ -12,6 +16,7 @@ pub(super) struct Job {
     writer: RenditionWriter,
     resampler: Option<Resampler>,
     sample_rate: u32,
+    pace: Pace,
 }
 
 /// How a job goes on.
@@ -27,12 +32,14 @@ pub(super) enum Outcome {
         /// Whether it stopped by a panic, after which nothing the work touched is to be trusted.
         panicked: bool,
     },
+    /// It was ended in the middle of a step.
+    Cancelled,
 }
 
 impl Job {
     /// Work whose audio is written at the host's `sample_rate`.
     pub fn new(work: Box<dyn Work>, writer: RenditionWriter, sample_rate: u32) -> Self {
-        Self { work, writer, resampler: None, sample_rate }
+        Self { work, writer, resampler: None, sample_rate, pace: Pace::default() }
     }
 
     /// What the next step does.
@@ -40,14 +47,28 @@ impl Job {
         self.work.stage()
     }
 
+    /// Ends a step from another thread.
+    pub fn cancel(&self) -> Cancel {
+        self.work.cancel()
+    }
+
+    /// How long the rest takes, as far as that can be told.
+    pub fn left(&self) -> Option<Duration> {
+        self.pace.left()
+    }
+
     /// Does one step. A panic inside ends the job, nothing else.
     pub fn step(mut self: Box<Self>, strengths: Option<&Strengths>) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| self.advance(strengths))) {
-            Ok(Ok(None)) => Outcome::Continues(self),
+            Ok(Ok(None)) => {
+                self.pace.note(Instant::now(), self.work.stage());
+                Outcome::Continues(self)
+            }
             Ok(Ok(Some(made))) => {
                 self.writer.finish();
                 Outcome::Finished(made)
             }
+            Ok(Err(_)) if self.work.cancel().is_cancelled() => Outcome::Cancelled,
             Ok(Err(message)) => Outcome::Failed { message, panicked: false },
             Err(panic) => {
                 let what = panic

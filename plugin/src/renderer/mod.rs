@@ -3,7 +3,8 @@
 //! A project is a wish, the renderer makes it true: it compares every instance's takes with the audio there is, decodes
 //! what has tokens, generates what has none, and drops what is no longer wanted, which is how a take is cancelled. Work
 //! is done in steps of a frame or so; between two steps the thread answers presses of Generate, notices dropped
-//! instances and picks the take that sounds soonest.
+//! instances and picks the take that sounds soonest. A step that lasts longer, such as loading a model, is ended from
+//! outside when nobody wants its take any more.
 //!
 //! The framework's task executor is not used: it stops for all instances when one is dropped with work queued.
 
@@ -11,10 +12,13 @@ mod cache;
 mod desk;
 mod engine;
 mod job;
+mod pace;
 mod recipe;
 mod resample;
 mod studio;
 mod thread;
+mod underway;
+mod urgency;
 mod vectors;
 mod view;
 mod wording;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tiller_models::bundle::Words;
 use tiller_models::codes::Codes;
+use tiller_models::musicgen::Cancel;
 
 use crate::params::SLOTS;
 use crate::state::{MadeBy, PackedCodes, Recipe, Settings};
@@ -35,6 +36,9 @@ pub trait Studio {
 pub trait Work {
     /// What the next step does.
     fn stage(&self) -> Stage;
+
+    /// Ends a step from another thread, which then fails within milliseconds. The work is over then.
+    fn cancel(&self) -> Cancel;
 
     /// Does a bit: a frame, a chunk, or one step of preparation. `strengths` gives the slots' strengths at a second of
     /// the take; without it the recipe's curves hold.

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::desk::Desk;
 use super::studio::Studio;
+use super::underway::Underway;
 use super::{Cache, DEFAULT_LIMIT, Kept, Models};
 use crate::instance::Instance;
 
@@ -30,6 +31,7 @@ struct Core {
     instances: Mutex<Vec<Weak<Instance>>>,
     stop: AtomicBool,
     thread: OnceLock<Thread>,
+    underway: Underway,
 }
 
 /// Rouses the renderer, from any thread.
@@ -67,6 +69,7 @@ impl Renderer {
                 instances: Mutex::default(),
                 stop: AtomicBool::new(false),
                 thread: OnceLock::new(),
+                underway: Underway::default(),
             }),
             factory: Arc::new(studio),
             thread: Mutex::default(),
@@ -79,7 +82,8 @@ impl Renderer {
         Waker(self.core.clone())
     }
 
-    /// Serves `instance` until it is dropped or detached. Again and again is fine.
+    /// Serves `instance` until it is dropped or detached. Called again whenever its project or sample rate changes, so
+    /// that a step for what was changed ends at once. Not for the audio thread.
     pub fn attach(&self, instance: &Arc<Instance>) {
         {
             let mut instances = self.core.instances.lock();
@@ -87,13 +91,15 @@ impl Renderer {
                 instances.push(Arc::downgrade(instance));
             }
         }
+        self.core.underway.end_unwanted();
         self.start();
         self.waker().wake();
     }
 
-    /// Stops serving `instance`: its work is dropped before its next step.
+    /// Stops serving `instance`: a step for it ends at once, and the rest of its work is dropped.
     pub fn detach(&self, instance: &Arc<Instance>) {
         self.core.instances.lock().retain(|known| known.as_ptr() != Arc::as_ptr(instance));
+        self.core.underway.end_for(instance);
         self.waker().wake();
     }
 
@@ -117,6 +123,7 @@ impl Renderer {
 impl Drop for Renderer {
     fn drop(&mut self) {
         self.core.stop.store(true, Ordering::Release);
+        self.core.underway.end();
         self.waker().wake();
         if let Some(thread) = self.thread.get_mut().take()
             && thread.join().is_err()
@@ -142,7 +149,7 @@ fn run(core: &Core, factory: &Factory) {
         match most_urgent {
             Some((urgency, desk)) => {
                 loaded = true;
-                desk.work(urgency.index(), &mut *studio);
+                desk.work(urgency.index(), &mut *studio, &core.underway);
                 // Whoever waits for a turn sees that turns are taken.
                 desks.iter().for_each(Desk::note_progress);
             }

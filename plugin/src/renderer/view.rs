@@ -19,6 +19,8 @@ pub struct View {
 pub struct TakeView {
     /// What is being done, or has been.
     pub status: Status,
+    /// Seconds until it is made, rounded up, while it is being made and as far as that can be told.
+    pub seconds_left: Option<u32>,
     /// Its audio, as far as it goes.
     pub audio: Option<Arc<Rendition>>,
 }
@@ -46,6 +48,7 @@ impl PartialEq for TakeView {
     fn eq(&self, other: &Self) -> bool {
         let same = |a: &Arc<Rendition>, b: &Arc<Rendition>| Arc::ptr_eq(a, b) && a.ready() == b.ready();
         self.status == other.status
+            && self.seconds_left == other.seconds_left
             && match (&self.audio, &other.audio) {
                 (Some(a), Some(b)) => same(a, b),
                 (a, b) => a.is_none() && b.is_none(),
@@ -54,11 +57,11 @@ impl PartialEq for TakeView {
 }
 
 impl View {
-    /// What is being made right now.
+    /// What is being made right now, and how many seconds that still takes, if that can be told.
     #[must_use]
-    pub fn working(&self) -> Option<Stage> {
+    pub fn working(&self) -> Option<(Stage, Option<u32>)> {
         self.takes.iter().find_map(|take| match take.status {
-            Status::Working(stage) => Some(stage),
+            Status::Working(stage) => Some((stage, take.seconds_left)),
             _ => None,
         })
     }

@@ -20,6 +20,8 @@ pub struct Landing {
     pub bar_start: Option<f64>,
     /// Quarter notes in a bar.
     pub bar_length: Option<f64>,
+    /// The loop the song is in, if it loops: its first second and the one after its last.
+    pub looped: Option<(f64, f64)>,
 }
 
 /// Tempo assumed where a host names none.
@@ -114,6 +116,7 @@ mod tests {
             tempo: Some(120.0),
             bar_start: None,
             bar_length: Some(4.0),
+            looped: None,
         }
     }
 
@@ -153,6 +156,7 @@ mod tests {
             tempo: Some(f64::NAN),
             bar_start: Some(f64::NAN),
             bar_length: Some(0.0),
+            looped: Some((f64::NAN, f64::NAN)),
         };
         for position in [Position::Playhead, Position::Beats(3.0), Position::Seconds(2.0)] {
             let place = land(position, &broken);

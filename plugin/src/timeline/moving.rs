@@ -73,6 +73,7 @@ mod tests {
             tempo: Some(120.0),
             bar_start: Some(4.0),
             bar_length: Some(4.0),
+            looped: None,
         }
     }
 

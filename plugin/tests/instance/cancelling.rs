@@ -3,6 +3,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tiller::renderer::Status;
+use tiller::state::Project;
 
 use super::host::Host;
 
@@ -16,13 +17,28 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 
 /// A host whose take is being made and will never be ready.
 fn busy() -> Host {
+    busy_with("forever", 4)
+}
+
+/// A host whose renderer is in the middle of a step that lasts until someone ends it, as loading a model may.
+fn in_a_long_step() -> Host {
+    busy_with("hard", 1)
+}
+
+fn busy_with(prompt: &str, steps: usize) -> Host {
     let mut host = Host::new();
-    host.edit(|project| project.prompt = "forever".into());
+    host.edit(|project| project.prompt = prompt.into());
     host.press_generate();
     host.block(64);
     let log = host.log.clone();
-    until("it does not begin", || log.steps.load(Ordering::SeqCst) > 3);
+    until("it does not begin", || log.steps.load(Ordering::SeqCst) >= steps);
     host
+}
+
+/// Changes the project as the window and hosts do, who tell the renderer.
+fn change(host: &Host, change: impl FnOnce(&mut Project)) {
+    host.edit(change);
+    host.renderer.attach(&host.instance);
 }
 
 #[test]
@@ -77,4 +93,67 @@ fn failures_and_panics_are_shown_and_can_be_tried_again() {
         });
         until("it does not recover", || host.instance.view().takes[0].status == Status::Ready);
     }
+}
+
+#[test]
+fn a_long_step_ends_when_its_take_is_taken_away() {
+    let host = in_a_long_step();
+    change(&host, |project| project.takes.clear());
+    until("the step goes on", || host.log.dropped.load(Ordering::SeqCst) == 1);
+    until("the window shows it still", || !host.instance.view().busy());
+    assert!(host.instance.view().takes.is_empty(), "a cancel is no failure");
+}
+
+#[test]
+fn a_long_step_ends_when_its_instance_goes_and_others_are_served() {
+    let dropped = in_a_long_step();
+    let mut other = Host::joining(dropped.renderer.clone(), dropped.log.clone());
+    dropped.renderer.detach(&dropped.instance);
+    until("the step goes on", || other.log.dropped.load(Ordering::SeqCst) == 1);
+    drop(dropped);
+    other.generate();
+    assert_eq!(other.instance.view().takes[0].status, Status::Ready);
+}
+
+#[test]
+fn the_last_one_to_leave_ends_a_long_step() {
+    let host = in_a_long_step();
+    let (log, started) = (host.log.clone(), Instant::now());
+    drop(host);
+    assert_eq!(log.dropped.load(Ordering::SeqCst), 1);
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_long_step_ends_when_the_sample_rate_changes_and_begins_anew() {
+    let mut host = in_a_long_step();
+    host.rate = 48_000;
+    host.activate();
+    until("it is not made for the new rate", || host.log.generated.load(Ordering::SeqCst) == 2);
+    assert_eq!(host.log.dropped.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_change_elsewhere_ends_nothing() {
+    let host = in_a_long_step();
+    change(&host, |project| project.prompt = "something else".into());
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!((host.log.dropped.load(Ordering::SeqCst), host.log.generated.load(Ordering::SeqCst)), (0, 1));
+}
+
+#[test]
+fn a_take_that_comes_back_is_made_after_all() {
+    let host = in_a_long_step();
+    let takes = host.instance.store().project().takes.clone();
+    change(&host, |project| project.takes.clear());
+    change(&host, |project| project.takes = takes);
+    until("it is not made again", || host.log.generated.load(Ordering::SeqCst) == 2);
+}
+
+#[test]
+fn how_long_it_takes_is_told_while_it_is_made() {
+    let host = busy_with("slow", 20);
+    until("nothing is told", || host.instance.view().takes[0].seconds_left.is_some());
+    host.settle();
+    assert_eq!(host.instance.view().takes[0].seconds_left, None);
 }

@@ -133,6 +133,7 @@ impl Host {
             tempo: self.transport.then_some(tempo),
             bar_start: None,
             bar_length: self.transport.then_some(self.bar_length),
+            looped: None,
         }
     }
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tiller::renderer::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
 use tiller::state::{MadeBy, PackedCodes, Recipe, Settings};
 use tiller_models::codes::Codes;
+use tiller_models::musicgen::Cancel;
 use tiller_models::steering::StrengthCurve;
 
 /// The tones' own sample rate: a host at this rate hears them unchanged.
@@ -26,7 +27,7 @@ pub struct Log {
 }
 
 /// The studio. Prompts that matter: `fail` fails, `panic` panics, `slow` takes 2 ms for each frame, `forever` never
-/// ends, `held` waits for `Log::hold`.
+/// ends, `held` waits for `Log::hold`, and `hard` begins with a step that lasts until someone ends it.
 pub struct Tones(pub Arc<Log>);
 
 impl Studio for Tones {
@@ -38,6 +39,7 @@ impl Studio for Tones {
             codes: None,
             strengths: Vec::new(),
             frame: 0,
+            cancel: Cancel::new(),
         })
     }
 
@@ -49,6 +51,7 @@ impl Studio for Tones {
             codes: Some(codes),
             strengths: Vec::new(),
             frame: 0,
+            cancel: Cancel::new(),
         })
     }
 
@@ -70,6 +73,7 @@ struct Tone {
     codes: Option<Arc<PackedCodes>>,
     strengths: Vec<f32>,
     frame: usize,
+    cancel: Cancel,
 }
 
 /// What frame `frame` of a take with this seed and strength sounds like.
@@ -93,6 +97,10 @@ impl Tone {
 }
 
 impl Work for Tone {
+    fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
     fn stage(&self) -> Stage {
         Stage::Generating { frame: self.frame, of: self.frames() }
     }
@@ -106,6 +114,14 @@ impl Work for Tone {
                 while self.log.hold.load(Ordering::SeqCst) {
                     std::thread::sleep(Duration::from_millis(1));
                 }
+            }
+            "hard" => {
+                let started = Instant::now();
+                while !self.cancel.is_cancelled() {
+                    assert!(started.elapsed() < Duration::from_secs(60), "nobody ends this step");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                return Err("This step was ended.".into());
             }
             "slow" | "forever" => std::thread::sleep(Duration::from_millis(2)),
             _ => {}

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use tiller_models::bundle::discovery;
-use tiller_models::musicgen::{Engine, EngineOptions};
+use tiller_models::musicgen::{Cancel, Engine, EngineOptions};
 use tiller_models::runtime::{Provider, Runtime};
 
 use super::{Outcome, open_bundle};
@@ -35,7 +35,7 @@ impl Doctor {
                     let bundle = bundle.as_ref().map_err(ToString::to_string)?;
                     let engine =
                         Engine::load(bundle, &EngineOptions { provider, ..EngineOptions::default() })?;
-                    Ok(engine.warm_up()?)
+                    Ok(engine.warm_up(&Cancel::new())?)
                 };
                 (provider, load().err().map(|error| error.to_string()))
             })

@@ -175,7 +175,7 @@ impl Generate {
         let label = place.label.as_deref().map(Pending::create).transpose()?;
         let frames = recipe.frames;
         let mut generation = Generation::new(engine, recipe, vectors, cancel)?;
-        let mut decoder = StreamDecoder::new(engine);
+        let mut decoder = StreamDecoder::cancellable(engine, cancel)?;
         let bar = self.reporting.bar(frames, "generating");
         let mut first_audio = None;
         while let Some(frame) = generation.advance()? {

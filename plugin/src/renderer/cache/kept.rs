@@ -3,6 +3,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tiller_models::musicgen::Cancel;
+
 use super::{Cache, Key};
 use crate::renderer::studio::{
     Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work,
@@ -66,6 +68,10 @@ impl Work for Generating {
         self.work.stage()
     }
 
+    fn cancel(&self) -> Cancel {
+        self.work.cancel()
+    }
+
     fn step(&mut self, strengths: Option<&Strengths>) -> Result<Step, String> {
         let step = self.work.step(strengths)?;
         self.heard.hear(&step);
@@ -102,6 +108,10 @@ impl Work for Decoding {
         let Phase::Serve { audio, next } = &self.phase else { return self.work.stage() };
         let of = self.codes.codes().frames();
         Stage::Decoding { frame: next * of / audio.channels.first().map_or(1, Vec::len).max(1), of }
+    }
+
+    fn cancel(&self) -> Cancel {
+        self.work.cancel()
     }
 
     fn step(&mut self, strengths: Option<&Strengths>) -> Result<Step, String> {

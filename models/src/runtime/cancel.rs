@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use ort::session::RunOptions;
+use ort::session::builder::LoadCanceler;
 use parking_lot::Mutex;
 
-/// A switch that ends the work it was given to, within a few milliseconds and also inside a long graph run.
+/// A switch that ends the work it was given to, within a few milliseconds and also inside a long graph run or while a
+/// graph is loaded.
 ///
 /// Clones are the same switch. Once on it stays on.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +18,7 @@ pub struct Cancel(Arc<Shared>);
 struct Shared {
     cancelled: AtomicBool,
     runs: Mutex<Vec<Weak<RunOptions>>>,
+    load: Mutex<Option<LoadCanceler>>,
 }
 
 impl Cancel {
@@ -33,12 +36,29 @@ impl Cancel {
                 tracing::debug!(%error, "a run could not be ended early; it ends by itself");
             }
         }
+        if let Some(load) = &*self.0.load.lock()
+            && let Err(error) = load.cancel()
+        {
+            tracing::debug!(%error, "a load could not be ended early; it ends by itself");
+        }
     }
 
     /// Whether it is on.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Does `load` as long as it takes or until the switch is turned on; `canceler` ends it.
+    pub(super) fn during<T>(&self, canceler: LoadCanceler, load: impl FnOnce() -> T) -> T {
+        *self.0.load.lock() = Some(canceler.clone());
+        // Turned on before the line above, it did not see this load.
+        if self.is_cancelled() {
+            let _ = canceler.cancel();
+        }
+        let result = load();
+        *self.0.load.lock() = None;
+        result
     }
 
     /// Run options that end their run when the switch is turned on. ONNX Runtime must be loaded.
