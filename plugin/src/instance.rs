@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 use nice_plug_egui::RepaintNotifier;
@@ -37,6 +38,9 @@ pub struct Instance {
     kept: OnceLock<Box<dyn Any + Send + Sync>>,
     window_open: AtomicBool,
     retry: AtomicBool,
+    born: Instant,
+    /// When a block came late last, milliseconds from `born` on; 0 for never.
+    strained: AtomicU64,
     timeline: Mutex<Input<Arc<Timeline>>>,
     clock: Mutex<Output<Clock>>,
     view: RwLock<Arc<View>>,
@@ -187,6 +191,8 @@ impl Instance {
             told: Arc::default(),
             kept: OnceLock::new(),
             retry: AtomicBool::new(false),
+            born: Instant::now(),
+            strained: AtomicU64::new(0),
             timeline: Mutex::new(timeline),
             clock: Mutex::new(clock),
             view: RwLock::default(),
@@ -240,6 +246,20 @@ impl Instance {
     /// Whether that was asked since the last call.
     pub fn take_retry(&self) -> bool {
         self.retry.swap(false, Ordering::AcqRel)
+    }
+
+    /// The host's audio came late at `now`. Wait-free.
+    pub fn note_strain(&self, now: Instant) {
+        let since = now.saturating_duration_since(self.born).as_millis() as u64;
+        self.strained.store(since.max(1), Ordering::Relaxed);
+    }
+
+    /// How long ago at `now` the host's audio came late last; `None` if it never did.
+    #[must_use]
+    pub fn strained_for(&self, now: Instant) -> Option<Duration> {
+        let at = self.strained.load(Ordering::Relaxed);
+        let since = || now.saturating_duration_since(self.born).saturating_sub(Duration::from_millis(at));
+        (at > 0).then(since)
     }
 
     /// Notes that something got done.

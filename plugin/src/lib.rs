@@ -8,6 +8,7 @@ pub mod audio;
 pub mod editor;
 pub mod instance;
 pub mod params;
+pub mod preferences;
 pub mod presets;
 pub mod renderer;
 pub mod state;

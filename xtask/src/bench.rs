@@ -17,7 +17,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
                 .arg(Profile::Release.program(workspace, "tiller"))
                 .arg(&package.clap)
                 .env("TILLER_ONNXRUNTIME", &runtime.library)
-                .env("TILLER_BUNDLE", workspace.embedded_bundle()),
+                .env("TILLER_BUNDLE", workspace.embedded_bundle())
+                .env("TILLER_CACHE", workspace.target.join("cache")),
         )
         .context("the measurement did not finish")
     })

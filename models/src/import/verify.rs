@@ -28,7 +28,12 @@ pub fn measure(bundle: &Bundle) -> Result<Norms, ImportError> {
 }
 
 fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
-    let options = EngineOptions { precision: Some(precision), provider: Provider::Cpu, threads: threads() };
+    let options = EngineOptions {
+        precision: Some(precision),
+        provider: Provider::Cpu,
+        threads: threads(),
+        background: false,
+    };
     let engine = Engine::load(bundle, &options)?;
     let architecture = bundle.architecture();
     let frames = ((SECONDS * architecture.frame_rate()).round() as usize).clamp(1, architecture.window);

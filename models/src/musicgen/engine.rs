@@ -25,6 +25,8 @@ pub struct EngineOptions {
     pub provider: Provider,
     /// Threads of the decoder; if `None`, half of the processor's, from 2 to 4. The codes do not depend on it.
     pub threads: Option<NonZeroUsize>,
+    /// Whether the threads of ONNX Runtime [give way](crate::runtime::give_way) to others, as in a host they should.
+    pub background: bool,
 }
 
 /// A bundle with its graphs. Each graph is loaded when it is first used.
@@ -67,7 +69,7 @@ impl Engine {
         static ENGINES: Mutex<Vec<(Key, Weak<Engine>)>> = Mutex::new(Vec::new());
         let precision = options.precision.unwrap_or(bundle.manifest().default_precision);
         let provider = options.provider;
-        let session = SessionOptions::new(provider, options.threads);
+        let session = SessionOptions::new(provider, options.threads, options.background);
         let key = Key {
             bundle: bundle.id().to_owned(),
             root: bundle.root().to_owned(),
@@ -85,7 +87,7 @@ impl Engine {
         let decoder = bundle.decoder(precision)?;
         let runtime = Runtime::get()?;
         runtime.require(provider)?;
-        let fixed = SessionOptions::new(provider, Some(FIXED_THREADS));
+        let fixed = SessionOptions::new(provider, Some(FIXED_THREADS), options.background);
         let graph = |path| Graph::new(path, fixed);
         let engine = Arc::new(Self {
             bundle: bundle.clone(),

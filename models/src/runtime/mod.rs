@@ -4,6 +4,7 @@
 //! scanned and instantiated without it. An environment cannot be replaced once made: the first library that loads
 //! stays for the life of the process. A failure leaves nothing behind, and the next call looks again.
 
+mod background;
 mod cancel;
 mod denormals;
 mod library;
@@ -20,6 +21,7 @@ use ort::environment::Environment;
 use ort::logging::LogLevel;
 use parking_lot::Mutex;
 
+pub use background::give_way;
 pub use cancel::Cancel;
 pub use library::Version;
 pub use module::module_file;

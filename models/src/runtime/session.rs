@@ -9,6 +9,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::background::Background;
 use super::denormals::FlushToZero;
 use super::{Cancel, Provider, Runtime, RuntimeError};
 
@@ -19,16 +20,18 @@ pub(crate) struct SessionOptions {
     pub provider: Provider,
     /// Threads that share one operation's work, at least 1.
     pub threads: NonZeroUsize,
+    /// Whether those threads give way to others.
+    pub background: bool,
 }
 
 impl SessionOptions {
     /// `threads` as asked for, else half of the processor's threads, from 2 to 4: a decoder step is too small to feed
     /// more, and the host's audio needs the rest.
-    pub fn new(provider: Provider, threads: Option<NonZeroUsize>) -> Self {
+    pub fn new(provider: Provider, threads: Option<NonZeroUsize>, background: bool) -> Self {
         let available = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let few =
             || NonZeroUsize::new((available() / 2).clamp(2, 4).min(available())).unwrap_or(NonZeroUsize::MIN);
-        Self { provider, threads: threads.unwrap_or_else(few) }
+        Self { provider, threads: threads.unwrap_or_else(few), background }
     }
 }
 
@@ -117,12 +120,13 @@ fn load(path: &Path, options: SessionOptions, cancel: &Cancel) -> Result<Session
 
 /// Spinning threads would burn a core while nothing is generated and slow every step on a loaded machine.
 fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBuilder> {
-    Ok(Session::builder(&runtime.environment)?
+    let builder = Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::All)?
         .with_intra_threads(options.threads.get())?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?
         .with_inter_op_spinning(false)?
         .with_flush_to_zero()?
-        .with_log_level(LogLevel::Warning)?)
+        .with_log_level(LogLevel::Warning)?;
+    Ok(if options.background { builder.with_thread_manager(Background)? } else { builder })
 }

@@ -18,6 +18,7 @@
 //!    take was not yet known to the audio thread when it was due ([`unanswered`]).
 //! 6. **The same project bounces to the same bytes**, again, in other blocks, in another process: what sounds is a function
 //!    of the song's position ([`timeline`](crate::timeline)), and nothing is mixed that depends on what was heard before.
+//! 7. **Blocks that come late** while the host plays live are noticed ([`strain`]), and the renderer rests.
 
 mod block;
 mod lead;
@@ -25,6 +26,7 @@ mod misses;
 mod patience;
 mod player;
 mod rendition;
+mod strain;
 mod unanswered;
 mod voices;
 mod watch;

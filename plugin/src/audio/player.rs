@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::lead::Lead;
 use super::patience::{Allowance, Patience};
+use super::strain::Strain;
 use super::unanswered::Unanswered;
 use super::voices::Voices;
 use super::watch::SystemWatch;
@@ -27,6 +28,7 @@ pub struct Player {
     lead: Lead,
     patience: Patience,
     unanswered: Unanswered,
+    strain: Strain,
     sample_rate: u32,
     /// Presses of Generate whose takes have been seen. In hosts without a transport a new one starts by itself.
     answered: u64,
@@ -51,6 +53,7 @@ impl Player {
             lead: Lead::default(),
             patience: Patience::default(),
             unanswered: Unanswered::default(),
+            strain: Strain::default(),
             sample_rate: 0,
             answered: 0,
         }
@@ -71,6 +74,7 @@ impl Player {
         self.voices.silence();
         self.recorder = Recorder::default();
         self.lead.forget();
+        self.strain.forget();
         self.instance.told.stopped(false);
     }
 
@@ -91,6 +95,7 @@ impl Player {
         right: &mut [f32],
         wake: impl FnOnce(),
     ) -> u32 {
+        let began = Instant::now();
         left.fill(0.0);
         right.fill(0.0);
         let length = left.len().min(right.len());
@@ -128,7 +133,21 @@ impl Player {
         if allowance != Allowance::Nothing {
             self.lead.leave(self.watch.now());
         }
-        self.mix_song(block, &song, left, right)
+        let sounding = self.mix_song(block, &song, left, right);
+        self.mind_the_time(allowance, began, length);
+        sounding
+    }
+
+    /// Notes a live block that came late or took too long.
+    fn mind_the_time(&mut self, allowance: Allowance, began: Instant, length: usize) {
+        if allowance != Allowance::Nothing {
+            self.strain.forget();
+            return;
+        }
+        let (ended, seconds) = (Instant::now(), length as f64 / f64::from(self.sample_rate.max(1)));
+        if self.strain.note(began, ended, Duration::from_secs_f64(seconds)) {
+            self.instance.note_strain(ended);
+        }
     }
 
     /// Takes in where the song is and what the parameters do there.

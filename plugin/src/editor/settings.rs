@@ -1,11 +1,12 @@
 //! Choices that are made once, behind one button.
 
-use egui::{ComboBox, Grid};
+use egui::{ComboBox, DragValue, Grid, Label, RichText};
 use tiller_models::runtime::Provider;
 use tiller_models::steering::{Rows, Scale};
 
 use super::scene::Scene;
 use super::theme;
+use crate::preferences::Preferences;
 use crate::state::{Settings, Wait};
 
 pub fn show(ui: &mut egui::Ui, scene: &Scene) {
@@ -25,7 +26,41 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
         if settings != scene.project.settings {
             scene.edit(|project| project.settings = settings);
         }
+        ui.separator();
+        machine(ui);
     });
+}
+
+/// What is chosen for this machine, whatever the project.
+fn machine(ui: &mut egui::Ui) {
+    let kept = Preferences::load();
+    if let Err(message) = &kept {
+        ui.add(Label::new(RichText::new(message).color(theme::ERROR)).wrap());
+    }
+    let kept = kept.unwrap_or_default();
+    let mut wanted = kept;
+    Grid::new("machine").num_columns(2).show(ui, |ui| {
+        theme::caption(ui, "Threads on this machine");
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+        let automatic = Preferences { threads: 0, ..kept }.threads();
+        let text = move |value: f64, _| {
+            if value < 1.0 { format!("automatic ({automatic})") } else { format!("{value:.0}") }
+        };
+        let threads = DragValue::new(&mut wanted.threads).range(0..=cores).speed(0.05).custom_formatter(text);
+        ui.add(threads)
+            .on_hover_text("For generating. More is faster, as long as the host's audio has enough.");
+        ui.end_row();
+        theme::caption(ui, "Audio kept on this machine");
+        let cache =
+            DragValue::new(&mut wanted.cache_megabytes).range(0..=1_000_000).speed(10.0).suffix(" MB");
+        ui.add(cache).on_hover_text("Takes kept here sound at once when a project is opened. 0 keeps none.");
+        ui.end_row();
+    });
+    if wanted != kept
+        && let Err(message) = wanted.save()
+    {
+        tracing::warn!("{message}");
+    }
 }
 
 fn choices(ui: &mut egui::Ui, settings: &mut Settings) {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::job::{Job, Outcome};
+use super::manners::HostAudio;
 use super::recipe::take_of;
 use super::studio::{Made, ModelCard, Studio};
 use super::underway::{Doing, Underway};
@@ -158,8 +159,12 @@ impl Desk {
             let instance = &instance;
             move |seconds: f64| live.at(instance, seconds)
         });
-        let doing =
-            Doing { instance: self.instance.clone(), rate, wanted: wanted.clone(), cancel: job.cancel() };
+        let doing = (!job.is_brief()).then(|| Doing {
+            instance: self.instance.clone(),
+            rate,
+            wanted: wanted.clone(),
+            cancel: job.cancel(),
+        });
         match underway.during(doing, || job.step(strengths.as_ref().map(|at| at as _))) {
             Outcome::Continues(job) => piece.work = Pending::Continue(job, wanted),
             Outcome::Finished(None) => piece.status = Status::Ready,
@@ -188,6 +193,11 @@ impl Desk {
         if let Some(instance) = self.instance.upgrade() {
             instance.misses.log(instance.clock().sample_rate);
         }
+    }
+
+    /// How the host's audio is.
+    pub fn host(&self) -> Option<HostAudio> {
+        self.instance.upgrade().map(|instance| HostAudio::of(&instance))
     }
 
     /// Tells the instance that something got done, for it or for another.

@@ -13,6 +13,7 @@ use tiller_models::steering::{self, StrengthCurve, Vector};
 
 use super::studio::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
 use super::vectors;
+use crate::preferences::Preferences;
 use crate::state::{MadeBy, PackedCodes, Recipe, Settings};
 
 /// Frames between two looks at strengths that changed while a take is generated: half a second.
@@ -384,7 +385,8 @@ fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {
         "int8" => Some(Precision::Int8),
         other => return Err(format!("There is no precision \u{201c}{other}\u{201d}: choose f32 or int8.")),
     };
-    Ok(EngineOptions { precision, provider, threads: None })
+    let threads = Some(Preferences::in_force().threads());
+    Ok(EngineOptions { precision, provider, threads, background: true })
 }
 
 fn planar(interleaved: &[f32], channels: usize) -> Vec<Vec<f32>> {

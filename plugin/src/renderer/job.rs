@@ -17,7 +17,15 @@ pub(super) struct Job {
     resampler: Option<Resampler>,
     sample_rate: u32,
     pace: Pace,
+    /// Steps since frames are being made, and the longest of them.
+    steps: u32,
+    longest: Duration,
 }
+
+/// So many steps tell how long steps of frames are: the decoder's audio comes with one in 25.
+const TELLING: u32 = 50;
+/// A step this short ends soon enough by itself.
+const BRIEF: Duration = Duration::from_millis(20);
 
 /// How a job goes on.
 pub(super) enum Outcome {
@@ -39,7 +47,15 @@ pub(super) enum Outcome {
 impl Job {
     /// Work whose audio is written at the host's `sample_rate`.
     pub fn new(work: Box<dyn Work>, writer: RenditionWriter, sample_rate: u32) -> Self {
-        Self { work, writer, resampler: None, sample_rate, pace: Pace::default() }
+        Self {
+            work,
+            writer,
+            resampler: None,
+            sample_rate,
+            pace: Pace::default(),
+            steps: 0,
+            longest: Duration::ZERO,
+        }
     }
 
     /// What the next step does.
@@ -52,6 +68,12 @@ impl Job {
         self.work.cancel()
     }
 
+    /// Whether the next step is so short that nobody needs to end it. What was made so far is then of use to whoever
+    /// goes on from it, which it would not be after a cancel.
+    pub fn is_brief(&self) -> bool {
+        self.steps >= TELLING && self.longest < BRIEF
+    }
+
     /// How long the rest takes, as far as that can be told.
     pub fn left(&self) -> Option<Duration> {
         self.pace.left()
@@ -59,7 +81,14 @@ impl Job {
 
     /// Does one step. A panic inside ends the job, nothing else.
     pub fn step(mut self: Box<Self>, strengths: Option<&Strengths>) -> Outcome {
-        match catch_unwind(AssertUnwindSafe(|| self.advance(strengths))) {
+        let (began, makes_frames) = (Instant::now(), self.work.stage().part().is_some());
+        let result = catch_unwind(AssertUnwindSafe(|| self.advance(strengths)));
+        (self.steps, self.longest) = if makes_frames {
+            (self.steps + 1, self.longest.max(began.elapsed()))
+        } else {
+            (0, Duration::ZERO)
+        };
+        match result {
             Ok(Ok(None)) => {
                 self.pace.note(Instant::now(), self.work.stage());
                 Outcome::Continues(self)

@@ -12,6 +12,7 @@ mod cache;
 mod desk;
 mod engine;
 mod job;
+mod manners;
 mod pace;
 mod recipe;
 mod resample;
@@ -23,7 +24,7 @@ mod vectors;
 mod view;
 mod wording;
 
-pub use cache::{Cache, DEFAULT_LIMIT, Kept, Key};
+pub use cache::{Cache, Kept, Key};
 pub use engine::Models;
 pub use studio::{
     Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work,

@@ -3,14 +3,15 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tiller_models::runtime;
 
 use super::desk::Desk;
 use super::studio::Studio;
 use super::underway::Underway;
-use super::{Cache, DEFAULT_LIMIT, Kept, Models};
+use super::{Cache, Kept, Models, manners};
 use crate::instance::Instance;
 
 /// How long models stay loaded after the last work, so that a pause in a session does not cost a reload.
@@ -54,8 +55,7 @@ impl Renderer {
         static SHARED: Mutex<Weak<Renderer>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock();
         shared.upgrade().unwrap_or_else(|| {
-            let renderer =
-                Self::with(|| Box::new(Kept::new(Models::default(), Cache::of_user(DEFAULT_LIMIT))));
+            let renderer = Self::with(|| Box::new(Kept::new(Models::default(), Cache::of_user())));
             *shared = Arc::downgrade(&renderer);
             renderer
         })
@@ -134,6 +134,7 @@ impl Drop for Renderer {
 }
 
 fn run(core: &Core, factory: &Factory) {
+    runtime::give_way();
     let mut studio = factory();
     let mut desks: Vec<Desk> = Vec::new();
     let mut loaded = false;
@@ -149,13 +150,19 @@ fn run(core: &Core, factory: &Factory) {
         match most_urgent {
             Some((urgency, desk)) => {
                 loaded = true;
+                let began = Instant::now();
                 desk.work(urgency.index(), &mut *studio, &core.underway);
+                let took = began.elapsed();
                 // Whoever waits for a turn sees that turns are taken.
                 desks.iter().for_each(Desk::note_progress);
+                // Whoever rouses this thread also ends its pause.
+                if let Some(pause) = manners::pause(took, desks.iter().filter_map(Desk::host)) {
+                    thread::park_timeout(pause);
+                }
             }
             None if loaded => {
                 desks.iter().for_each(Desk::log_misses);
-                let asleep = std::time::Instant::now();
+                let asleep = Instant::now();
                 thread::park_timeout(REST);
                 if asleep.elapsed() >= REST {
                     studio.rest();

@@ -29,9 +29,12 @@ pub(super) struct Doing {
 pub(super) struct Underway(Mutex<Option<Doing>>);
 
 impl Underway {
-    /// Does a step that others may end.
-    pub fn during<R>(&self, doing: Doing, step: impl FnOnce() -> R) -> R {
-        *self.0.lock() = Some(doing);
+    /// Does a step that others may end; `None` is one so short that they need not.
+    pub fn during<R>(&self, doing: Option<Doing>, step: impl FnOnce() -> R) -> R {
+        if doing.is_none() {
+            return step();
+        }
+        *self.0.lock() = doing;
         // What became unwanted just before has found nothing to end.
         self.end_unwanted();
         let result = step();

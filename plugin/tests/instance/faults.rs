@@ -95,6 +95,7 @@ fn a_transport_of_no_numbers_moves_no_take_and_breaks_nothing() {
                 tempo: Some(bad),
                 bar_start: Some(bad),
                 bar_length: Some(bad),
+                looped: None,
             };
             let block = Block { position, host: landing, offline: true, strengths: [f32::NAN; 4] };
             let (mut left, mut right) = (vec![9.0; 512], vec![9.0; 512]);

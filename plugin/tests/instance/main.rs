@@ -16,6 +16,7 @@ mod faults;
 mod inferring;
 mod misses;
 mod offline;
+mod ordering;
 mod playing;
 mod restoring;
 mod steering;

@@ -197,6 +197,40 @@ fn an_instance_that_is_only_looked_at_starts_nothing() {
     drop(Renderer::shared());
 }
 
+#[test]
+fn a_host_whose_blocks_come_late_sees_the_renderer_rest() {
+    let mut host = Host::new();
+    host.edit(|project| project.prompt = "forever".into());
+    host.press_generate();
+    host.block(64);
+    host.instance.note_strain(std::time::Instant::now());
+    let steps = || host.log.steps.load(std::sync::atomic::Ordering::SeqCst);
+    while steps() == 0 {
+        std::thread::yield_now();
+    }
+    let (began, before) = (std::time::Instant::now(), steps());
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    // A step takes at least 2 ms and the rest after it 6; the first rest may have been cut short by the press.
+    let most = before + began.elapsed().as_millis() as usize / 8 + 3;
+    assert!(steps() <= most, "{} steps where {most} would be polite", steps());
+}
+
+#[test]
+fn late_blocks_are_noticed_in_live_play_only() {
+    for offline in [false, true] {
+        let mut host = Host::new();
+        host.offline = offline;
+        host.activate();
+        for _ in 0..5 {
+            host.block(64);
+            // For blocks of two milliseconds.
+            std::thread::sleep(std::time::Duration::from_millis(150));
+        }
+        let strained = host.instance.strained_for(std::time::Instant::now()).is_some();
+        assert_eq!(strained, !offline);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]

@@ -1,7 +1,7 @@
 //! A studio that makes tones: every frame of a take is a constant that says which take and which frame it is.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tiller::renderer::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
@@ -24,6 +24,8 @@ pub struct Log {
     pub dropped: AtomicUsize,
     /// While it is set, the renderer is caught in a step of a take with the prompt `held`.
     pub hold: AtomicBool,
+    /// Seeds of takes in the order in which they became whole.
+    pub whole: Mutex<Vec<u64>>,
 }
 
 /// The studio. Prompts that matter: `fail` fails, `panic` panics, `slow` takes 2 ms for each frame, `forever` never
@@ -148,6 +150,7 @@ impl Work for Tone {
         if self.frame < self.frames() {
             return Ok(Step::More(audio));
         }
+        self.log.whole.lock().unwrap().push(self.recipe.seed);
         let made = self.codes.is_none().then(|| {
             let row = (0..self.frames()).map(|frame| self.code(frame, self.strengths[frame])).collect();
             let mut recipe = Recipe { model: "tones".into(), ..self.recipe.clone() };

@@ -100,7 +100,12 @@ struct EngineArguments {
 
 impl EngineArguments {
     fn options(&self) -> EngineOptions {
-        EngineOptions { precision: self.precision, provider: self.provider, threads: self.threads }
+        EngineOptions {
+            precision: self.precision,
+            provider: self.provider,
+            threads: self.threads,
+            background: false,
+        }
     }
 }
 

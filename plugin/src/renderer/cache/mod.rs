@@ -26,10 +26,9 @@ use std::time::{Duration, SystemTime};
 use tiller_models::bundle::discovery;
 
 use super::studio::Audio;
+use crate::preferences::Preferences;
 use entry::Unread;
 
-/// Room for entries where nothing else is asked for, bytes: about four hours of mono at 32 kHz.
-pub const DEFAULT_LIMIT: u64 = 2_000_000_000;
 /// Ends the name of an entry.
 const ENTRY: &str = ".audio";
 /// Ends the name of an entry that is being written.
@@ -38,30 +37,32 @@ const PART: &str = ".part";
 const STALE: Duration = Duration::from_secs(600);
 
 /// A folder of decoded audio.
-#[derive(Debug)]
 pub struct Cache {
     folder: Option<PathBuf>,
-    limit: u64,
+    /// Most that it may take, bytes. Asked for anew each time, because the musician may change it.
+    limit: Box<dyn Fn() -> u64>,
     warned: Cell<bool>,
 }
 
 impl Cache {
-    /// The user's own, shared by all hosts and instances, bounded to `limit` bytes; 0 reads and writes nothing.
+    /// The user's own, shared by all hosts and instances, as large as the [`Preferences`] say.
     #[must_use]
-    pub fn of_user(limit: u64) -> Self {
-        Self { folder: discovery::cache_folder().map(|folder| folder.join("audio")), ..Self::at("", limit) }
+    pub fn of_user() -> Self {
+        let limit = Box::new(|| Preferences::in_force().cache_bytes());
+        let folder = discovery::cache_folder().map(|folder| folder.join("audio"));
+        Self { folder, limit, warned: Cell::new(false) }
     }
 
-    /// One in `folder`, which is made when it is first needed.
+    /// One in `folder`, which is made when it is first needed, of at most `limit` bytes; 0 reads and writes nothing.
     #[must_use]
     pub fn at(folder: impl Into<PathBuf>, limit: u64) -> Self {
-        Self { folder: Some(folder.into()), limit, warned: Cell::new(false) }
+        Self { folder: Some(folder.into()), limit: Box::new(move || limit), warned: Cell::new(false) }
     }
 
     /// Whether anything is kept at all.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.limit > 0 && self.folder.is_some()
+        self.folder.is_some() && (self.limit)() > 0
     }
 
     /// The audio kept under `key`, if it is there and whole.
@@ -93,7 +94,7 @@ impl Cache {
     pub fn keep(&self, key: &Key, audio: &Audio) {
         let (Some(folder), Some(path)) = (&self.folder, self.path(key)) else { return };
         let bytes = entry::bytes(key, audio);
-        if bytes.len() as u64 > self.limit {
+        if bytes.len() as u64 > (self.limit)() {
             return;
         }
         if let Err(error) = write(folder, &path, &bytes).and_then(|()| self.trim(folder)) {
@@ -102,7 +103,7 @@ impl Cache {
     }
 
     fn path(&self, key: &Key) -> Option<PathBuf> {
-        self.folder.as_ref().filter(|_| self.limit > 0).map(|folder| folder.join(format!("{key}{ENTRY}")))
+        self.folder.as_ref().filter(|_| self.is_on()).map(|folder| folder.join(format!("{key}{ENTRY}")))
     }
 
     /// Deletes what was used longest ago until the rest fits, and what killed writers left.
@@ -123,8 +124,9 @@ impl Cache {
             }
         }
         entries.sort();
+        let limit = (self.limit)();
         for (_, path, size) in entries {
-            if total <= self.limit {
+            if total <= limit {
                 break;
             }
             delete(&path)?;

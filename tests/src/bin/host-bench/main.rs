@@ -12,10 +12,17 @@ use std::time::{Duration, Instant};
 use tiller_tests::scene::{Scene, finish};
 use tiller_tests::{AudioSettings, Blocks, Pace, Pass, PluginFile};
 
+mod song;
+
 /// How often short things are measured; the median counts.
 const TIMES: usize = 21;
 /// Longest a take may take before the measurement is given up.
 const LIMIT: Duration = Duration::from_secs(300);
+
+/// Asks this program, started by itself, for the first sound of a song, and to fill the cache with all of it.
+const FILL: &str = "--fill-cache";
+/// Asks this program, started by itself, for the first sound of a song.
+const OPEN: &str = "--open";
 
 /// Which side of its target a figure should be on.
 #[derive(Clone, Copy)]
@@ -27,9 +34,63 @@ enum Target {
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [tiller, clap] = arguments.as_slice() else { bail!("usage: host-bench TILLER CLAP") };
+    if tiller == Path::new(FILL) || tiller == Path::new(OPEN) {
+        return song::measure(clap, tiller == Path::new(FILL));
+    }
     println!("  {:62} {:>8} {:6} {:>22} {:>6}", "", "measured", "", "target", "ratio");
     generation(tiller)?;
-    plugin(clap)
+    plugin(clap)?;
+    leaving(clap)?;
+    reopening(clap)
+}
+
+/// How long the last instance takes to go, whatever the renderer is doing for it: as long as a cancel takes at most,
+/// and freeing the model.
+fn leaving(clap: &Path) -> Result<()> {
+    let plugin = PluginFile::load(clap)?;
+    let scene = Scene { seconds: 60.0, ..Scene::default() };
+    let mut longest = 0.0_f64;
+    for delay in [0, 5, 10, 20, 40, 60, 80, 100, 150, 200, 400, 800] {
+        let mut instance = plugin.instantiate()?;
+        scene.apply(&mut instance)?;
+        instance.activate(AudioSettings::default())?;
+        scene.press(&mut instance)?;
+        std::thread::sleep(Duration::from_millis(delay));
+        let start = Instant::now();
+        drop(instance);
+        longest = longest.max(milliseconds(start.elapsed()));
+    }
+    report(
+        "plugin: last instance removed while its take is made (longest)",
+        longest,
+        "ms",
+        Target::AtMost(50.0),
+    );
+    Ok(())
+}
+
+/// How soon a song sounds that is opened again in a new process, on a machine that has its audio in the cache.
+fn reopening(clap: &Path) -> Result<()> {
+    let cache = tempfile::tempdir()?;
+    let process = |what: &str| -> Result<String> {
+        let output = Command::new(std::env::current_exe()?)
+            .arg(what)
+            .arg(clap)
+            .env("TILLER_CACHE", cache.path())
+            .output()
+            .context("the measurement cannot start itself")?;
+        ensure!(
+            output.status.success(),
+            "opening a song failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(String::from_utf8(output.stdout)?)
+    };
+    let cold: f64 = process(FILL)?.trim().parse()?;
+    let times: Result<Vec<f64>> = (0..5).map(|_| Ok(process(OPEN)?.trim().parse()?)).collect();
+    report("plugin: song of 10 takes of 30 s, first sound, cold cache", cold, "ms", Target::AtMost(1_000.0));
+    report("plugin: the same with a warm cache (median)", median(times?), "ms", Target::AtMost(200.0));
+    Ok(())
 }
 
 /// Figures of the command line, without a host.
