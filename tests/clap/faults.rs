@@ -3,7 +3,7 @@
 use crate::{LIMIT, RENDER};
 use std::time::Duration;
 use tiller_tests::scene::{Scene, newest_take};
-use tiller_tests::{AudioSettings, Pass, State, fixture, isolated};
+use tiller_tests::{AudioSettings, Event, Pass, State, fixture, isolated};
 
 /// Generates with something missing: nothing may crash, hang or be lost, and the song plays on in silence.
 fn generates_nothing() {
@@ -75,6 +75,70 @@ fn an_offline_render_gives_up_when_nothing_progresses() {
         instance.activate(AudioSettings::default()).unwrap();
         instance.set_offline(true).unwrap();
         assert_eq!(instance.play(&Pass::over(0, 48_000)).unwrap().peak(), 0.0);
+    });
+}
+
+#[test]
+fn ten_thousand_automation_events_in_one_block_change_no_sample() {
+    isolated::run(LIMIT, &[], || {
+        let plugin = fixture::plugin().unwrap();
+        let scene = Scene { seconds: 0.5, ..Scene::default() };
+        let settings = AudioSettings { max_block: 24_000, ..AudioSettings::default() };
+        let mut instance = scene.open(&plugin, settings).unwrap();
+        scene.generate(&mut instance, RENDER).unwrap();
+        let pass = scene.pass(&instance);
+        let quiet = instance.play(&pass).unwrap();
+        let value = |event: u64| Event::Parameter("steer2", event as f64 / 10_000.0);
+        let events = (0..10_000).map(|event| (event * 2, value(event))).collect();
+        let busy = instance.play(&Pass { events, ..pass }).unwrap();
+        assert!(quiet.peak() > 0.0);
+        assert_eq!(quiet.first_difference(&busy), None);
+    });
+}
+
+#[test]
+fn a_host_that_ends_while_a_bounce_waits_ends() {
+    isolated::run(Duration::from_secs(60), &[], || {
+        let plugin = fixture::plugin().unwrap();
+        let scene = Scene { seconds: 300.0, ..Scene::default() };
+        let mut instance = scene.open(&plugin, AudioSettings::default()).unwrap();
+        scene.press(&mut instance).unwrap();
+        // The end of the take is minutes away, and the host's audio thread waits for it.
+        let late = Pass::over(290 * 48_000, 512);
+        let asked = std::time::Instant::now();
+        let _ = instance.play_while(&late, |_| {
+            if asked.elapsed() > Duration::from_millis(500) {
+                std::process::exit(0);
+            }
+            Ok(())
+        });
+        panic!("the bounce did not wait");
+    });
+}
+
+#[test]
+fn a_bounce_lets_go_when_its_take_is_taken_away() {
+    isolated::run(Duration::from_secs(60), &[], || {
+        let plugin = fixture::plugin().unwrap();
+        let scene = Scene { seconds: 300.0, ..Scene::default() };
+        let mut instance = scene.open(&plugin, AudioSettings::default()).unwrap();
+        let empty = instance.state().unwrap();
+        scene.press(&mut instance).unwrap();
+        let late = Pass::over(290 * 48_000, 512);
+        let asked = std::time::Instant::now();
+        let mut saved = None;
+        // The project is saved, and then an older one restored, while the bounce waits.
+        let audio = instance
+            .play_while(&late, |instance| {
+                if saved.is_none() && asked.elapsed() > Duration::from_millis(500) {
+                    saved = Some(instance.state()?);
+                    instance.restore(&empty)?;
+                }
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(audio.peak(), 0.0);
+        assert_eq!(saved.expect("the bounce did not wait").project().unwrap()["takes"][0]["muted"], false);
     });
 }
 

@@ -214,13 +214,26 @@ impl Instance {
         self.play_while(pass, |_| Ok(()))
     }
 
+    /// Plays like [`Instance::play`], and says how long the plugin took for each block.
+    pub fn time(&mut self, pass: &Pass) -> Result<Vec<Duration>> {
+        Ok(self.run(pass, |_| Ok(()))?.1)
+    }
+
     /// Like [`Instance::play`], calling `meanwhile` about every millisecond on the main thread until the pass ends,
     /// as a host that saves or redraws during playback does.
     pub fn play_while(
         &mut self,
         pass: &Pass,
-        mut meanwhile: impl FnMut(&mut Self) -> Result<()>,
+        meanwhile: impl FnMut(&mut Self) -> Result<()>,
     ) -> Result<Audio> {
+        Ok(self.run(pass, meanwhile)?.0)
+    }
+
+    fn run(
+        &mut self,
+        pass: &Pass,
+        mut meanwhile: impl FnMut(&mut Self) -> Result<()>,
+    ) -> Result<(Audio, Vec<Duration>)> {
         if self.plugin.access_shared_handler(Shared::take_restart) && self.processor.is_some() {
             self.activate(self.settings)?;
         }

@@ -113,8 +113,9 @@ impl Pass {
     }
 }
 
-/// What the audio thread hands back: the processor for the next pass (unless the plugin would not start), and the audio.
-pub(crate) type Finished = (Option<StoppedPluginAudioProcessor<Headless>>, Result<Audio>);
+/// What the audio thread hands back: the processor for the next pass (unless the plugin would not start), the audio, and
+/// how long the plugin took for each block.
+pub(crate) type Finished = (Option<StoppedPluginAudioProcessor<Headless>>, Result<(Audio, Vec<Duration>)>);
 
 /// Processes a pass. Runs on the audio thread.
 pub(crate) fn process(
@@ -139,7 +140,8 @@ fn blocks(
     pass: &Pass,
     settings: AudioSettings,
     steady: u64,
-) -> Result<Audio> {
+) -> Result<(Audio, Vec<Duration>)> {
+    let mut times = Vec::new();
     let mut audio = Audio { sample_rate: settings.sample_rate, ..Audio::default() };
     let mut ports = AudioPorts::with_capacity(2, 1);
     let mut events = pass.events.iter().peekable();
@@ -165,6 +167,7 @@ fn blocks(
             latency: 0,
             channels: AudioPortBufferType::f32_output_only(channels.iter_mut().map(Vec::as_mut_slice)),
         }]);
+        let asked = Instant::now();
         processor
             .process(
                 &InputAudioBuffers::empty(),
@@ -175,6 +178,7 @@ fn blocks(
                 transport.as_ref(),
             )
             .with_context(|| format!("the plugin failed to process the block at frame {done}"))?;
+        times.push(asked.elapsed());
         for (whole, block) in audio.channels.iter_mut().zip(&channels) {
             whole.extend_from_slice(block);
         }
@@ -184,7 +188,7 @@ fn blocks(
             std::thread::sleep(due.saturating_sub(started.elapsed()));
         }
     }
-    Ok(audio)
+    Ok((audio, times))
 }
 
 fn block_length(blocks: &Blocks, longest: u32, index: usize) -> u64 {

@@ -1,4 +1,4 @@
-//! Everything a person types: `cargo xtask setup | demo | test | bundle | install | bench | report | screenshot`.
+//! Everything a person types: `cargo xtask setup | demo | test | matrix | bundle | install | bench | report | screenshot`.
 //!
 //! This crate stays small so that `cargo xtask` itself builds in seconds. Whatever loads a plugin or draws a picture
 //! is a program of the `tests/` crate, which the commands here build and run.
@@ -9,6 +9,7 @@ mod bundle;
 mod demo;
 mod install;
 mod licences;
+mod matrix;
 mod process;
 mod python;
 mod report;
@@ -28,6 +29,7 @@ Usage: cargo xtask COMMAND
   setup               fetch ONNX Runtime and check what this system needs
   demo                steer an 8 second take inside a real host and bounce it to target/demo/
   test                everything the gate runs
+  matrix              one project in every host, sample rate and block size, compared to the byte
   bundle [--release]  package the CLAP and VST3 for this system in target/bundled/
   install [--release] package, then put the plugins where hosts look
   bench               speed, start-up time and memory, measured in one run
@@ -52,6 +54,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["setup"] => setup(&workspace),
         ["demo"] => demo::run(&workspace),
         ["test"] => test::run(&workspace),
+        ["matrix"] => matrix::run(&workspace),
         ["bundle"] => bundle::run(&workspace, build::Profile::Dev),
         ["bundle", "--release"] => bundle::run(&workspace, build::Profile::Release),
         ["install"] => install::run(&workspace, build::Profile::Dev),

@@ -47,6 +47,13 @@ pub const TEST_HOSTS: Requirement = Requirement {
     present: || !cfg!(target_os = "linux") || libraries(&["libGL.so.1", "libglib-2.0.so.0"]),
 };
 
+/// Ardour, in whose command line one of the tests bounces a session.
+pub const ARDOUR: Requirement = Requirement {
+    what: "Ardour 7, one of the test hosts",
+    packages: &["ardour"],
+    present: || !cfg!(target_os = "linux") || Path::new("/usr/lib/ardour7/utils/ardour7-export").exists(),
+};
+
 /// A display without a screen, with OpenGL in software, for `cargo xtask screenshot`.
 pub const DISPLAY: Requirement = Requirement {
     what: "Xvfb and the X11 and OpenGL libraries the editor opens",

@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything the gate runs.
 
 use crate::build::{self, Profile};
-use crate::{bundle, process, python, stages::Stages, system, workspace::Workspace};
+use crate::{bundle, matrix, process, python, stages::Stages, system, workspace::Workspace};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -31,12 +31,12 @@ impl Counts {
     }
 }
 
-/// Format, lints, build, Rust tests with the CLAP in its host, Python tests with the VST3 in theirs.
+/// Format, lints, build, Rust tests with the CLAP in its host, Python tests with the VST3 in theirs, one project in all.
 pub fn run(workspace: &Workspace) -> Result<()> {
-    let mut stages = Stages::of(8);
+    let mut stages = Stages::of(9);
     let mut counts = Counts::default();
     let runtime = stages.run("System and ONNX Runtime", || {
-        system::ensure(&[system::TEST_HOSTS])?;
+        system::ensure(&[system::TEST_HOSTS, system::ARDOUR])?;
         bundle::prepare(workspace)
     })?;
     stages.run("Format", || {
@@ -78,6 +78,8 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             |line| counts.add(line),
         )
     });
+    let bounces =
+        stages.run("Host matrix", || matrix::compare(workspace, &runtime, &package, |line| counts.add(line)));
     let recipe = stages.run("Training recipe", || {
         process::run(
             Command::new(python::interpreter()?)
@@ -91,6 +93,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
     println!("\n{} passed, {} failed, {} ignored", counts.passed, counts.failed, counts.ignored);
     rust.context("Rust tests failed")?;
     hosts.context("the VST3 tests failed")?;
+    bounces?;
     recipe
 }
 
