@@ -30,7 +30,11 @@ pub fn compare(
     bundle::replace_folder(&folder)?;
     let packages = python::hosts(workspace)?;
     let ready = |mut command: Command| {
-        command.env("TILLER_ONNXRUNTIME", &runtime.library).env("TILLER_BUNDLE", workspace.embedded_bundle());
+        command
+            .env("TILLER_ONNXRUNTIME", &runtime.library)
+            .env("TILLER_BUNDLE", workspace.embedded_bundle())
+            // Its own, so that no audio from another run is in the cache.
+            .env("TILLER_DATA", folder.join("data"));
         command
     };
     let mut clap = ready(Command::new(Profile::Dev.program(workspace, "host-matrix")));
