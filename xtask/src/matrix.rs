@@ -34,7 +34,7 @@ pub fn compare(
             .env("TILLER_ONNXRUNTIME", &runtime.library)
             .env("TILLER_BUNDLE", workspace.embedded_bundle())
             // Its own, so that no audio from another run is in the cache.
-            .env("TILLER_DATA", folder.join("data"));
+            .env("TILLER_CACHE", folder.join("cache"));
         command
     };
     let mut clap = ready(Command::new(Profile::Dev.program(workspace, "host-matrix")));
