@@ -5,7 +5,7 @@
 Everything goes through the product's own command line. A vector's figure is the judge's probability of its concept, normalised
 over concept and source as the paper's tables are, steered minus unsteered on the same seeds. Layers and strength are chosen on
 some seeds; what is reported is measured on others, beside random directions of the same norm. A vector whose lift is not above
-theirs by more than their common 95 % interval is moved to `unshipped/`; the others get layers, strength and the evidence
+zero and above theirs by more than the 95 % intervals is moved to `unshipped/`; the others get layers, strength and the evidence
 written into their files. Prints a table and writes `vectors.json`.
 """
 
@@ -112,7 +112,7 @@ def judge(ear: Steered, concept: str, file: Path, controls: list, layers: int) -
     gap, noise = lift.mean() - random.mean(), (interval(lift) ** 2 + interval(random) ** 2) ** 0.5
     return {"layers": best[0], "strength": best[1], "lift": round(float(lift.mean()), 3), "interval": round(interval(lift), 3),
             "random": round(float(random.mean()), 3), "random interval": round(interval(random), 3),
-            "broken": heard[1][1], "works": bool(gap > noise),
+            "broken": heard[1][1], "works": bool(gap > noise and lift.mean() > interval(lift)),
             "dose": {f"{l} at {s}": round(v, 3) for (l, s), v in zip(settings, lifts)}}
 
 
@@ -135,7 +135,8 @@ def main():
     files = sorted(a.vectors.glob("*.safetensors"))
     if not files:
         raise SystemExit(f"{a.vectors} holds no vectors: run learn_vectors.py first")
-    layers = json.loads((a.bundle / "bundle.json").read_text())["architecture"]["layers"]
+    manifest = json.loads((a.bundle / "bundle.json").read_text())
+    layers, source = manifest["architecture"]["layers"], manifest["source"]["sha256"]
     generator, table = torch.Generator().manual_seed(3), {}
     a.work.mkdir(parents=True, exist_ok=True)
     with Listeners(a.banks or a.work / "banks", a.work) as listeners, tempfile.TemporaryDirectory() as folder:
@@ -151,7 +152,7 @@ def main():
             concept = metadata["concept"]
             row = table[concept] = judge(ear, concept, file, controls, layers)
             print(f"{concept:18} {({k: v for k, v in row.items() if k != 'dose'})}", flush=True)
-            metadata |= {"layers": json.dumps(indices(row["layers"])), "strength": f"{row['strength']:g}",
+            metadata |= {"model": source, "layers": json.dumps(indices(row["layers"])), "strength": f"{row['strength']:g}",
                          "evidence": json.dumps({k: row[k] for k in ("lift", "interval", "random", "random interval")})}
             tensors = load_file(file)
             save_file(tensors, file, metadata=metadata)

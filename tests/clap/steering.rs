@@ -10,7 +10,7 @@ const CURVE_RATE: f64 = 50.0;
 fn steered() -> Scene {
     Scene {
         seconds: 4.0,
-        concept: Some(fixture::vector("flute").unwrap().concept().to_owned()),
+        concept: Some(fixture::vector("drums").unwrap().concept().to_owned()),
         ..Scene::default()
     }
 }

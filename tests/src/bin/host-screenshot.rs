@@ -60,7 +60,7 @@ const TAKES: [Shown; 3] = [
     Shown { prompt: "a slow organ", at: 4.0, seconds: 8.0, strength: 0.5, fades: (2.0, 1.0) },
 ];
 /// What the takes are steered to, if the bundle has it.
-const CONCEPT: &str = "flute";
+const CONCEPT: &str = "drums";
 /// Longest a take may take to render.
 const LIMIT: Duration = Duration::from_secs(120);
 /// How long the editor may take to open, and to draw what a click changed.
