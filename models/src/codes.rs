@@ -63,6 +63,30 @@ impl Codes {
         }
     }
 
+    /// The frames from `frame` on; none if it has fewer.
+    #[must_use]
+    pub fn tail(&self, frame: usize) -> Self {
+        Self { rows: self.rows.iter().map(|row| row[frame.min(row.len())..].to_vec()).collect() }
+    }
+
+    /// Appends all frames of `other`.
+    ///
+    /// # Panics
+    /// If `other` has not as many codebooks.
+    pub fn append(&mut self, other: &Self) {
+        assert_eq!(other.codebooks(), self.codebooks(), "codes of equally many codebooks can be joined");
+        for (row, more) in self.rows.iter_mut().zip(&other.rows) {
+            row.extend_from_slice(more);
+        }
+    }
+
+    /// The first frame at which any codebook differs, as far as both go.
+    #[must_use]
+    pub fn first_difference(&self, other: &Self) -> Option<usize> {
+        let rows = self.rows.iter().zip(&other.rows);
+        rows.filter_map(|(row, other)| row.iter().zip(other).position(|(a, b)| a != b)).min()
+    }
+
     /// The largest index present; `None` without frames. Untrusted codes are checked against the vocabulary by it.
     #[must_use]
     pub fn largest(&self) -> Option<u16> {

@@ -134,6 +134,9 @@ fn a_stored_take_is_resumed_as_if_it_had_never_stopped() {
         let recipe = Recipe { steering: changed_at(frame), ..recipe(150) };
         let mut generation =
             Generation::resume(&engine, recipe.clone(), &vectors, &stored, frame, &Cancel::new()).unwrap();
+        // Known frames are read again one step at a time.
+        while generation.catch_up().unwrap() {}
+        assert_eq!(generation.progress().frames, frame);
         while generation.advance().unwrap().is_some() {}
         assert_eq!(generation.codes(), run(recipe), "resumed at {frame}");
     }
@@ -327,6 +330,50 @@ fn a_cancel_ends_a_load_and_the_next_load_succeeds() {
         assert!(matches!(loaded, Ok(()) | Err(GenerateError::Cancelled)), "{loaded:?}");
         assert!(matches!(engine.warm_up(&cancel), Err(GenerateError::Cancelled)));
         engine.warm_up(&Cancel::new()).unwrap();
+    }
+}
+
+#[test]
+fn a_decoder_that_goes_back_gives_every_bit_of_one_that_never_was_ahead() {
+    for checkpoint in [Small, Banded] {
+        let engine = Engine::load(checkpoint.bundle(), &EngineOptions::default()).unwrap();
+        let model = checkpoint.bundle().architecture();
+        let rows = |changed: usize| -> Codes {
+            let row = |k: usize| {
+                (0..130)
+                    .map(move |f| ((f * 37 + k * 11 + usize::from(f >= changed)) % model.vocabulary) as u16)
+            };
+            Codes::try_from((0..model.codebooks).map(|k| row(k).collect()).collect::<Vec<_>>()).unwrap()
+        };
+        let push = |decoder: &mut StreamDecoder, codes: &Codes, frames: std::ops::Range<usize>| -> Vec<f32> {
+            let frame = |at: usize| codes.rows().iter().map(|row| row[at]).collect::<Vec<_>>();
+            frames.flat_map(|at| decoder.push(&frame(at)).unwrap()).collect()
+        };
+        let mut decoder = StreamDecoder::new(&engine);
+        let mut audio = push(&mut decoder, &rows(130), 0..130);
+        audio.extend(decoder.finish().unwrap());
+        // From the end, from where it went back to before, over a chunk's border, to the beginning.
+        for (frame, until) in
+            [(129, 130), (100, 130), (130, 130), (77, 90), (76, 130), (30, 130), (3, 60), (0, 130)]
+        {
+            let from = decoder.rewind(frame).unwrap();
+            assert!(from <= frame && frame - from < 60, "back to {frame} begins at {from}");
+            audio.truncate(from * model.codec.samples_per_frame * model.codec.channels);
+            let codes = rows(frame);
+            audio.extend(push(&mut decoder, &codes, frame..until));
+            if until == 130 {
+                audio.extend(decoder.finish().unwrap());
+                let whole = decode(&engine, &codes).unwrap();
+                assert!(
+                    audio.iter().map(|x| x.to_bits()).eq(whole.iter().map(|x| x.to_bits())),
+                    "at {frame}"
+                );
+            }
+            // What is kept next time must be what these codes are up to there.
+            decoder.rewind(0).unwrap();
+            audio = push(&mut decoder, &rows(130), 0..130);
+            audio.extend(decoder.finish().unwrap());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What one instance shares between the host's threads, its window and the renderer.
 
 use std::any::Any;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -14,10 +14,13 @@ use crate::audio::Misses;
 use crate::params::{SLOTS, TillerParams};
 use crate::renderer::View;
 use crate::state::Store;
-use crate::timeline::{Landing, Lane, Timeline};
+use crate::timeline::{Landing, Lane, Passage, Timeline};
 
 /// Generate presses that may wait for the renderer. More in one moment are a stuck button.
 const PRESSES: usize = 64;
+/// Passages that may wait for the renderer. More in one moment are a host that jumps about; what is dropped is taken up
+/// when it is passed again.
+const PASSAGES: usize = 256;
 
 /// Everything of an instance that outlives one call of a host.
 pub struct Instance {
@@ -26,11 +29,15 @@ pub struct Instance {
     /// What the steering parameters did over the song.
     pub lane: Lane,
     /// Presses of Generate on their way to the renderer.
-    pub presses: Presses,
+    pub presses: Post<Press>,
+    /// Stretches of the song that the transport has passed, on their way to the renderer.
+    pub passages: Post<Passage>,
     /// Counts everything the renderer gets done for anyone, so that waiting has an end when nothing is.
     pub progress: AtomicU64,
     /// Audio that was due and not there.
     pub misses: Misses,
+    /// Takes that were rendered offline with strengths other than those that passed. Counted and shown; never silent.
+    pub outdated: AtomicU32,
     /// Asks the window to paint again.
     pub repaint: RepaintNotifier,
     /// What the host says from any thread.
@@ -104,29 +111,33 @@ impl Press {
     }
 }
 
-/// Presses of Generate on their way to the renderer. Wait-free for the audio thread.
-pub struct Presses {
-    queue: ArrayQueue<Press>,
-    made: AtomicU64,
+/// Messages on their way to the renderer. Wait-free for the audio thread.
+pub struct Post<T> {
+    queue: ArrayQueue<T>,
+    sent: AtomicU64,
 }
 
-impl Presses {
-    /// Adds a press; one too many is dropped and not counted.
-    pub fn push(&self, press: Press) {
-        if self.queue.push(press).is_ok() {
-            self.made.fetch_add(1, Ordering::AcqRel);
+impl<T> Post<T> {
+    fn with_room_for(messages: usize) -> Self {
+        Self { queue: ArrayQueue::new(messages), sent: AtomicU64::new(0) }
+    }
+
+    /// Sends a message; one too many is dropped and not counted.
+    pub fn push(&self, message: T) {
+        if self.queue.push(message).is_ok() {
+            self.sent.fetch_add(1, Ordering::AcqRel);
         }
     }
 
     /// Takes the oldest.
-    pub fn pop(&self) -> Option<Press> {
+    pub fn pop(&self) -> Option<T> {
         self.queue.pop()
     }
 
     /// How many there have been.
     #[must_use]
-    pub fn made(&self) -> u64 {
-        self.made.load(Ordering::Acquire)
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Acquire)
     }
 }
 
@@ -183,7 +194,9 @@ impl Instance {
         let instance = Arc::new(Self {
             params: Arc::new(TillerParams::new(Arc::new(Store::default()))),
             lane: Lane::default(),
-            presses: Presses { queue: ArrayQueue::new(PRESSES), made: AtomicU64::new(0) },
+            presses: Post::with_room_for(PRESSES),
+            passages: Post::with_room_for(PASSAGES),
+            outdated: AtomicU32::new(0),
             progress: AtomicU64::new(0),
             misses: Misses::default(),
             repaint: RepaintNotifier::new(),

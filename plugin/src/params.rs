@@ -40,7 +40,7 @@ impl Momentary {
 pub struct TillerParams {
     /// Slots 1 to 4: how strongly the slot's vector pulls (negative: pushes away). The range is where the paper's
     /// formula still sounds like music; automation of these is what Tiller is for. No smoother: each 20 ms frame
-    /// takes the mean of the values that passed in it, which is smooth and does not depend on block sizes.
+    /// takes the value at its start, which does not depend on block sizes.
     #[id = "steer1"]
     pub steer1: FloatParam,
     /// Slot 2, as slot 1.

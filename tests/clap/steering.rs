@@ -34,7 +34,7 @@ fn render(strength: impl Fn(f64) -> f64) -> (Instance, tiller_tests::Audio) {
 fn the_take_is_rendered_with_the_automation_that_passed() {
     isolated::run(LIMIT, &[], || {
         let (mut instance, _) = render(rising);
-        let curve = curve(&newest_take(&mut instance).unwrap());
+        let curve = curve(&newest_take(&mut instance).unwrap()).unwrap();
         let at = |frame: usize| curve.get(frame).or(curve.last()).copied().unwrap();
         for frame in 0..200 {
             let wanted = rising((frame as f64 + 0.5) / CURVE_RATE);
@@ -57,6 +57,35 @@ fn audio_is_the_same_to_the_bit_until_the_strength_leaves_zero_and_differs_after
         // The codec looks ahead of a changed frame by its context, at most ten frames in any published checkpoint.
         assert!(first > 2.0 - 10.0 / CURVE_RATE, "the takes differ from {first} s on");
         assert_ne!(steered.between(3.0, 4.0), plain.between(3.0, 4.0));
+    });
+}
+
+#[test]
+fn automation_drawn_later_gives_what_rendering_the_take_with_it_gives() {
+    isolated::run(LIMIT, &[], || {
+        let (scene, (mut instance, plain)) = (steered(), render(|_| 0.0));
+        let song = scene.steered(&mut instance, rising).unwrap();
+        let first = instance.play(&song).unwrap();
+        assert_eq!(first.first_difference(&plain), None, "the pass that records it sounds as before");
+        let renewed = |instance: &mut Instance| {
+            let take = newest_take(instance)?;
+            Ok(take["wanted"].is_null() && !take["history"].is_null())
+        };
+        instance.run_until(RENDER, renewed).unwrap();
+        let second = instance.play(&song).unwrap();
+        let (_, whole) = render(rising);
+        assert_eq!(second.first_difference(&whole), None, "joined to what was kept, it is another take");
+        assert_eq!(instance.play(&song).unwrap().first_difference(&second), None, "the third bounce");
+        let history = newest_take(&mut instance).unwrap()["history"]["earlier"].clone();
+        assert_eq!(history.as_array().map(Vec::len), Some(1));
+
+        let state = instance.state().unwrap();
+        let mut other = fixture::plugin().unwrap().instantiate().unwrap();
+        other.restore(&state).unwrap();
+        other.activate(AudioSettings::default()).unwrap();
+        other.set_offline(true).unwrap();
+        let song = scene.steered(&mut other, rising).unwrap();
+        assert_eq!(other.play(&song).unwrap().first_difference(&second), None, "opened again");
     });
 }
 

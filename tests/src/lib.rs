@@ -8,6 +8,7 @@ pub mod fixture;
 mod handlers;
 mod instance;
 pub mod isolated;
+pub mod packing;
 mod pass;
 mod plugin;
 pub mod scene;

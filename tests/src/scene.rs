@@ -1,6 +1,6 @@
 //! A musician's setup: a prompt, a seed, a length, a steering vector, and the steps from there to a bounce.
 
-use crate::{Audio, AudioSettings, Instance, Pass, PluginFile};
+use crate::{Audio, AudioSettings, Instance, Pass, PluginFile, packing};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -121,8 +121,8 @@ pub fn newest_take(instance: &mut Instance) -> Result<Value> {
 }
 
 /// The steering curve of a take's first slot, a strength for each 20 ms frame; empty for an unsteered take.
-pub fn curve(take: &Value) -> Vec<f64> {
+pub fn curve(take: &Value) -> Result<Vec<f64>> {
     let steering = take["recipe"]["steering"].as_array().into_iter().flatten();
     let first = steering.filter(|part| part["slot"] == 1).map(|part| &part["curve"]).next();
-    first.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_f64).collect()
+    first.map_or_else(|| Ok(Vec::new()), packing::curve)
 }

@@ -38,6 +38,8 @@ pub struct StreamDecoder {
     latent_from: usize,
     /// Frames whose audio has been handed out.
     sounded: usize,
+    /// The states before each chunk that has been decoded, to go back to.
+    borders: Vec<Vec<Vec<f32>>>,
 }
 
 impl StreamDecoder {
@@ -55,6 +57,7 @@ impl StreamDecoder {
             latent: VecDeque::new(),
             latent_from: 0,
             sounded: 0,
+            borders: Vec::new(),
         }
     }
 
@@ -65,6 +68,15 @@ impl StreamDecoder {
     pub fn cancellable(engine: &Arc<Engine>, cancel: &Cancel) -> Result<Self, GenerateError> {
         let options = cancel.run_options().map_err(failed)?;
         Ok(Self { cancel: Some((cancel.clone(), options)), ..Self::new(engine) })
+    }
+
+    /// Listens to another switch from now on, for whoever goes on with what another began.
+    ///
+    /// # Errors
+    /// As [`cancellable`](Self::cancellable).
+    pub fn obey(&mut self, cancel: &Cancel) -> Result<(), GenerateError> {
+        self.cancel = Some((cancel.clone(), cancel.run_options().map_err(failed)?));
+        Ok(())
     }
 
     /// Frames that must be pushed before the first audio comes.
@@ -103,11 +115,43 @@ impl StreamDecoder {
         self.run_wave(self.latent_end() - latent_context, self.latent_end())
     }
 
-    /// The audio of the frames that were waiting for what follows them. Nothing follows.
+    /// Goes back, so that the next frame to push is `frame` (or the one after the last pushed, if that comes first), and
+    /// returns the frame from which on audio comes again; what was handed out before that holds. It begins some frames
+    /// early, because the codec looks ahead and works in chunks, and is bit for bit what a decoder would give that
+    /// never was anywhere else.
     ///
     /// # Errors
     /// [`GenerateError::Run`] if a graph fails, [`GenerateError::Cancelled`] after a cancel.
-    pub fn finish(mut self) -> Result<Vec<f32>, GenerateError> {
+    pub fn rewind(&mut self, frame: usize) -> Result<usize, GenerateError> {
+        let codec = &self.engine.bundle().architecture().codec;
+        let (code_context, latent_context, width) =
+            (codec.code_context, codec.latent_context, codec.latent_width);
+        self.codes.truncate(frame);
+        let chunks = (self.codes.frames().saturating_sub(code_context) / self.chunk).min(self.borders.len());
+        // The last chunk before them again, because what follows needs the end of its latent. Its codes do not change.
+        let again = chunks.saturating_sub(1);
+        self.states = match self.borders.get(again) {
+            Some(states) => states.clone(),
+            None => vec![vec![0.0; width]; self.states.len()],
+        };
+        self.borders.truncate(again);
+        self.latent.clear();
+        self.latent_from = again * self.chunk;
+        self.sounded = self.latent_from;
+        if chunks > 0 {
+            self.run_latent(chunks * self.chunk)?;
+            self.sounded = chunks * self.chunk - latent_context;
+            self.forget_latent(self.sounded.saturating_sub(latent_context));
+        }
+        Ok(self.sounded)
+    }
+
+    /// The audio of the frames that were waiting for what follows them. Nothing follows, unless after a
+    /// [`rewind`](Self::rewind).
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if a graph fails, [`GenerateError::Cancelled`] after a cancel.
+    pub fn finish(&mut self) -> Result<Vec<f32>, GenerateError> {
         let frames = self.codes.frames();
         let context = self.engine.bundle().architecture().codec.latent_context;
         let mut audio = Vec::new();
@@ -167,7 +211,10 @@ impl StreamDecoder {
         if latent.len() != width * frames || states.iter().any(|state| state.len() != width) {
             return Err(damaged());
         }
-        self.states = states;
+        let before = std::mem::replace(&mut self.states, states);
+        if self.borders.len() == start / self.chunk {
+            self.borders.push(before);
+        }
         self.latent
             .extend((0..frames).map(|frame| latent.iter().skip(frame).step_by(frames).copied().collect()));
         Ok(())
@@ -213,12 +260,16 @@ impl StreamDecoder {
             .map(|at| audio[at]);
         let interleaved = interleaved.collect();
         self.sounded = end;
-        let needed = end.saturating_sub(context);
+        self.forget_latent(end.saturating_sub(context));
+        Ok(interleaved)
+    }
+
+    /// Lets go of the latent before frame `needed`.
+    fn forget_latent(&mut self, needed: usize) {
         while self.latent_from < needed {
             self.latent.pop_front();
             self.latent_from += 1;
         }
-        Ok(interleaved)
     }
 }
 

@@ -126,6 +126,13 @@ impl Decoder {
         self.activations[site as usize].extract_tensor().1
     }
 
+    /// Memory that keys and values take, bytes.
+    pub fn bytes(&self) -> usize {
+        let architecture = self.engine.bundle().architecture();
+        let row = architecture.heads * self.capacity * architecture.head_width();
+        2 * architecture.layers * self.conditioning.rows * row * size_of::<f32>()
+    }
+
     /// Positions filled.
     pub fn length(&self) -> usize {
         self.length

@@ -61,9 +61,7 @@ impl Generation {
         let architecture = engine.bundle().architecture();
         let rows = if recipe.is_guided() { 2 } else { 1 };
         let intervention = Intervention::new(&recipe.steering, vectors, architecture, rows)?;
-        let options = cancel
-            .run_options()
-            .map_err(|error| GenerateError::Run { graph: "run options", reason: error.to_string() })?;
+        let options = run_options(cancel)?;
         stop_if(cancel)?;
         let conditioning =
             Conditioning::new(engine, &recipe, &options).map_err(|error| cancelled_or(cancel, error))?;
@@ -137,18 +135,68 @@ impl Generation {
         if self.frames == self.recipe.frames {
             return Ok(None);
         }
-        while self.windows.complete(self.window, self.decoder.length()) <= self.frames {
-            if self.decoder.length() == self.windows.steps(self.window) {
-                self.window += 1;
-                self.decoder.truncate(0);
-            }
-            stop_if(&self.cancel)?;
-            self.step().map_err(|error| cancelled_or(&self.cancel, error))?;
-        }
+        while self.catch_up()? {}
         self.frame.clear();
         self.frame.extend(self.tokens.iter().map(|row| row[self.frames]));
         self.frames += 1;
         Ok(Some(&self.frame))
+    }
+
+    /// Runs the decoder once, if the next frame takes more than that has been done, and says whether it takes still
+    /// more. After [`resume`](Self::resume) all known frames are read again: this does it step by step, where
+    /// [`advance`](Self::advance) would do it at once.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    pub fn catch_up(&mut self) -> Result<bool, GenerateError> {
+        if !self.is_behind() {
+            return Ok(false);
+        }
+        if self.decoder.length() == self.windows.steps(self.window) {
+            self.window += 1;
+            self.decoder.truncate(0);
+        }
+        stop_if(&self.cancel)?;
+        self.step().map_err(|error| cancelled_or(&self.cancel, error))?;
+        Ok(self.is_behind())
+    }
+
+    /// How many of the frames so far have to be read again before the next one.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.frames.saturating_sub(self.windows.range(self.window).start + self.decoder.length())
+    }
+
+    /// Whether the next frame is not complete yet.
+    fn is_behind(&self) -> bool {
+        self.frames < self.recipe.frames
+            && self.windows.complete(self.window, self.decoder.length()) <= self.frames
+    }
+
+    /// Listens to another switch from now on, for whoever goes on with what another began. A generation that was
+    /// cancelled can go on after it.
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if ONNX Runtime has no room.
+    pub fn obey(&mut self, cancel: &Cancel) -> Result<(), GenerateError> {
+        self.options = run_options(cancel)?;
+        self.cancel = cancel.clone();
+        Ok(())
+    }
+
+    /// The codes of a frame that is finished, `[codebooks]`.
+    ///
+    /// # Panics
+    /// If there is no such frame.
+    #[must_use]
+    pub fn frame(&self, frame: usize) -> Vec<u16> {
+        self.tokens.iter().map(|row| row[frame]).collect()
+    }
+
+    /// Memory that its keys and values take, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.decoder.bytes()
     }
 
     /// What steering finds at a site at the last step, before it acts: `[L,B,D]` for layers L, rows B (the conditional
@@ -320,6 +368,11 @@ pub fn generate(
         progress(generation.progress());
     }
     generation.take().ok_or(GenerateError::Cancelled)
+}
+
+fn run_options(cancel: &Cancel) -> Result<Arc<RunOptions>, GenerateError> {
+    let failed = |error: ort::Error| GenerateError::Run { graph: "run options", reason: error.to_string() };
+    cancel.run_options().map_err(failed)
 }
 
 fn check(engine: &Engine, recipe: &Recipe) -> Result<(), GenerateError> {

@@ -13,7 +13,7 @@ use super::watch::SystemWatch;
 use super::{Block, Note, Rendition, Stand, Watch};
 use crate::instance::{AudioEnds, Clock, Instance, Press};
 use crate::state::Wait;
-use crate::timeline::{Recorder, Song, Timeline};
+use crate::timeline::{Passage, Passing, Recorder, Song, Timeline};
 
 /// How long the renderer is waited for at least to take notice of a change.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -23,6 +23,9 @@ pub struct Player {
     instance: Arc<Instance>,
     ends: AudioEnds,
     recorder: Recorder,
+    passing: Passing,
+    /// A passage ended outside of `process()`, and the renderer has not been roused for it.
+    unheard: bool,
     voices: Voices,
     watch: Box<dyn Watch>,
     lead: Lead,
@@ -48,6 +51,8 @@ impl Player {
             instance,
             ends,
             recorder: Recorder::default(),
+            passing: Passing::default(),
+            unheard: false,
             voices: Voices::default(),
             watch,
             lead: Lead::default(),
@@ -62,6 +67,8 @@ impl Player {
     /// The host names its sample rate and the longest block it will ask for, in samples. Not wait-free: not from
     /// `process()`.
     pub fn activate(&mut self, sample_rate: f32, longest_block: u32, offline: bool) {
+        let passed = self.passing.stop(self.sample_rate);
+        self.unheard |= self.tell(passed);
         self.sample_rate = sample_rate.round() as u32;
         self.lead.announce(f64::from(longest_block) / f64::from(self.sample_rate.max(1)));
         self.unanswered = Unanswered::default();
@@ -75,6 +82,8 @@ impl Player {
         self.recorder = Recorder::default();
         self.lead.forget();
         self.strain.forget();
+        let passed = self.passing.stop(self.sample_rate);
+        self.unheard |= self.tell(passed);
         self.instance.told.stopped(false);
     }
 
@@ -93,21 +102,23 @@ impl Player {
         mut notes: impl Iterator<Item = Note>,
         left: &mut [f32],
         right: &mut [f32],
-        wake: impl FnOnce(),
+        wake: impl Fn(),
     ) -> u32 {
         let began = Instant::now();
         left.fill(0.0);
         right.fill(0.0);
         let length = left.len().min(right.len());
         let song = self.listen(block, length);
+        let passed = self.passed(block, length);
         let pressed = self.pressed(block);
-        if pressed {
+        if pressed || passed || std::mem::take(&mut self.unheard) {
             wake();
         }
         let allowance = self.allowance(block, length);
         self.await_renderer(allowance);
         self.account(block, &song, length);
         self.start_answered(block);
+        self.await_versions(allowance, block, &song, length);
         self.await_audio(allowance, block, &song, length);
 
         let mut done = 0;
@@ -134,6 +145,9 @@ impl Player {
             self.lead.leave(self.watch.now());
         }
         let sounding = self.mix_song(block, &song, left, right);
+        if self.left_a_take(block, &song, length) {
+            wake();
+        }
         self.mind_the_time(allowance, began, length);
         sounding
     }
@@ -165,6 +179,32 @@ impl Player {
         Song::new(f64::from(self.sample_rate), block.host.tempo, block.host.seconds, block.host.beats)
     }
 
+    /// Whether a passage ended before this block, because the transport stopped or jumped; if so, the renderer is to know.
+    fn passed(&mut self, block: &Block, length: usize) -> bool {
+        let rolling = block.position.filter(|_| block.host.playing);
+        let ended = match rolling {
+            Some(position) => self.passing.pass(self.sample_rate, position, length, block.offline),
+            None => self.passing.stop(self.sample_rate),
+        };
+        self.tell(ended)
+    }
+
+    /// Whether this block, which has sounded, was the last of a take; if so, the renderer is to know.
+    fn left_a_take(&self, block: &Block, song: &Song, length: usize) -> bool {
+        let Some(position) = block.position.filter(|_| block.host.playing) else { return false };
+        let end = position.saturating_add_unsigned(length as u64);
+        let entries = &self.ends.timeline.output_buffer().entries;
+        let left = entries.iter().map(|entry| entry.end(song)).any(|last| position < last && last <= end);
+        self.tell(self.passing.so_far(self.sample_rate).filter(|_| left))
+    }
+
+    fn tell(&self, passage: Option<Passage>) -> bool {
+        if let Some(passage) = passage {
+            self.instance.passages.push(passage);
+        }
+        passage.is_some()
+    }
+
     /// Whether Generate was pressed by the host; if so, the renderer is to know.
     fn pressed(&mut self, block: &Block) -> bool {
         if !self.instance.store().generate.pressed() {
@@ -194,10 +234,11 @@ impl Player {
         }
     }
 
-    /// Waits until the renderer has seen every press and every change of the project.
+    /// Waits until the renderer has seen every press, every passage and every change of the project.
     fn await_renderer(&mut self, allowance: Allowance) {
         let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
-        let (presses, version) = (instance.presses.made(), instance.store().version());
+        let (presses, version) = (instance.presses.sent(), instance.store().version());
+        let passages = instance.passages.sent();
         self.patience.wait(
             allowance,
             instance.store().waiting.patience().max(LEAST_PATIENCE),
@@ -208,8 +249,27 @@ impl Player {
                 timeline.update();
                 let timeline = timeline.output_buffer();
                 timeline.answered >= presses
+                    && timeline.followed >= passages
                     && timeline.version >= version
                     && timeline.sample_rate == self.sample_rate
+            },
+        );
+    }
+
+    /// Waits until no take that sounds here is about to be replaced by a newer version.
+    fn await_versions(&mut self, allowance: Allowance, block: &Block, song: &Song, length: usize) {
+        let Some(position) = block.position.filter(|_| block.host.playing) else { return };
+        let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
+        self.patience.wait(
+            allowance,
+            instance.store().waiting.patience(),
+            &*self.watch,
+            || instance.progress.load(Ordering::Acquire),
+            || instance.told.is_stopped(),
+            || {
+                timeline.update();
+                let entries = &timeline.output_buffer().entries;
+                !entries.iter().any(|entry| entry.renewed && entry.span(song, position, length).is_some())
             },
         );
     }
@@ -284,8 +344,7 @@ impl Player {
         let length = left.len().min(right.len());
         let mut sounding_until = position;
         for entry in &timeline.entries {
-            let end = song.start_of(&entry.place).saturating_add_unsigned(entry.audio.length() as u64);
-            sounding_until = sounding_until.max(end);
+            sounding_until = sounding_until.max(entry.end(song));
             if !block.host.playing {
                 continue;
             }

@@ -1,5 +1,7 @@
 //! What went wrong, in sentences that can be read and copied.
 
+use std::sync::atomic::Ordering;
+
 use egui::{Label, RichText};
 
 use super::scene::Scene;
@@ -47,6 +49,7 @@ impl Messages {
             }
         }
         misses(ui, scene);
+        outdated(ui, scene);
     }
 }
 
@@ -64,6 +67,23 @@ fn messages(scene: &Scene) -> Vec<String> {
         }
     }
     messages
+}
+
+fn outdated(ui: &mut egui::Ui, scene: &Scene) {
+    let text = match scene.instance.outdated.load(Ordering::Relaxed) {
+        0 => return,
+        1 => "1 take was bounced with older strengths: its automation had changed and not been played. Bounce again."
+            .to_owned(),
+        takes => format!(
+            "{takes} takes were bounced with older strengths: their automation had changed and not been played. Bounce again."
+        ),
+    };
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(text).color(theme::ACCENT));
+        if ui.small_button("Clear").clicked() {
+            scene.instance.outdated.store(0, Ordering::Relaxed);
+        }
+    });
 }
 
 fn misses(ui: &mut egui::Ui, scene: &Scene) {

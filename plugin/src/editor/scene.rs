@@ -7,7 +7,7 @@ use nice_plug::prelude::ParamSetter;
 
 use crate::instance::{Clock, Instance, Press};
 use crate::params::TillerParams;
-use crate::renderer::{ModelCard, Renderer, Status, View};
+use crate::renderer::{ModelCard, Renderer, Status, View, again};
 use crate::state::{Project, Slot, Take};
 
 /// One frame's snapshot of an instance, and the ways to change it.
@@ -49,14 +49,29 @@ impl<'a> Scene<'a> {
     pub fn cancel(&self) {
         let underway = |status: &Status| matches!(status, Status::Waiting | Status::Working(_));
         let takes = self.project.takes.iter().zip(&self.view.takes);
-        let given_up: Vec<_> = takes
-            .filter(|(take, view)| take.codes.is_none() && underway(&view.status))
-            .map(|(take, _)| take)
-            .collect();
-        if !given_up.is_empty() {
-            let stays = |take: &Arc<Take>| !given_up.iter().any(|given_up| Arc::ptr_eq(given_up, take));
-            self.edit(|project| project.takes.retain(stays));
+        let given_up: Vec<_> =
+            takes.filter(|(_, view)| underway(&view.status)).map(|(take, _)| take.clone()).collect();
+        if given_up.is_empty() {
+            return;
         }
+        let is_given_up = |take: &Arc<Take>| given_up.iter().any(|given_up| Arc::ptr_eq(given_up, take));
+        self.edit(|project| {
+            project.takes.retain(|take| take.codes.is_some() || !is_given_up(take));
+            for take in project.takes.iter_mut().filter(|take| take.wanted.is_some() && is_given_up(take)) {
+                Arc::make_mut(take).wanted = None;
+            }
+        });
+    }
+
+    /// Asks for a new version of a take from the words, vectors and parameters of now.
+    pub fn make_again(&self, take: &Arc<Take>) {
+        let press = Press::now(self.params, self.clock.host);
+        let recipe = Arc::new(again(take, &press, &self.project));
+        self.edit(|project| {
+            if let Some(take) = project.takes.iter_mut().find(|other| Arc::ptr_eq(other, take)) {
+                Arc::make_mut(take).wanted = Some(recipe);
+            }
+        });
     }
 
     /// Tries again what failed.

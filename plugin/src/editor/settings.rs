@@ -15,9 +15,11 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
     egui::containers::menu::MenuButton::new("Settings").config(config).ui(ui, |ui| {
         ui.set_min_width(330.0);
         let mut settings = scene.project.settings.clone();
-        ui.checkbox(&mut settings.follow_automation, "New takes follow recorded automation").on_hover_text(
-            "A take's strengths are those the song passed with at its place. Off: those at the press of Generate.",
+        ui.checkbox(&mut settings.follow_automation, "Takes follow automation").on_hover_text(
+            "A take's strengths are those the song passed with at its place, and change when it passes with others. Off: those at the press of Generate.",
         );
+        ui.checkbox(&mut settings.freeze, "Freeze all takes")
+            .on_hover_text("No take changes, whatever automation passes over it.");
         ui.checkbox(&mut settings.describe_song, "Add the song's tempo and key to the prompt").on_hover_text(
             "Where the prompt names its own, that one holds. What was sent is shown with the take.",
         );

@@ -17,6 +17,9 @@ const HEIGHT: f32 = 52.0;
 /// Width of its left part.
 const LEFT: f32 = 250.0;
 
+/// What a frozen take is.
+const FREEZE: &str = "Frozen: the take never changes. Otherwise it follows automation that passes over it.";
+
 /// Removed takes that can be put back; the oldest is forgotten first.
 const REMEMBERED: usize = 32;
 
@@ -28,6 +31,10 @@ enum Wish {
     Anchor(Anchor),
     NoFades,
     Duplicate,
+    Freeze,
+    Undo,
+    Redo,
+    MakeAgain,
     Remove,
 }
 
@@ -112,6 +119,10 @@ impl Takes {
                 self.removed.remove(0);
             }
         }
+        if let (Wish::MakeAgain, Some(take)) = (&wish, scene.project.takes.get(index)) {
+            scene.make_again(take);
+            return;
+        }
         scene.edit(|project| {
             let Some(take) = project.takes.get_mut(index) else { return };
             match wish {
@@ -135,6 +146,17 @@ impl Takes {
                     copy.place = behind(&take.place, take.recipe.seconds, &ruler.song, &ruler.host);
                     project.takes.push(Arc::new(copy));
                 }
+                Wish::Freeze => {
+                    let take = Arc::make_mut(take);
+                    take.frozen = !take.frozen;
+                    if take.frozen {
+                        take.wanted = None;
+                    }
+                }
+                Wish::Undo => Arc::make_mut(take).undo(),
+                Wish::Redo => Arc::make_mut(take).redo(),
+                // Above.
+                Wish::MakeAgain => {}
                 Wish::Remove => drop(project.takes.remove(index)),
             }
         });
@@ -166,6 +188,11 @@ fn menu(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
         }
     };
     entry(ui, "Duplicate", "The same music again, right behind", Wish::Duplicate);
+    if !take.frozen && take.codes.is_some() {
+        let hint = "A new version from the prompt, vectors, seed and sampling of now, at this length";
+        entry(ui, "Make again", hint, Wish::MakeAgain);
+    }
+    entry(ui, if take.frozen { "Let it follow automation" } else { "Freeze" }, FREEZE, Wish::Freeze);
     entry(ui, if take.muted { "Unmute" } else { "Mute" }, "", Wish::Mute);
     if !take.fades.is_none() {
         entry(ui, "No fades", "Takes both fades away", Wish::NoFades);
@@ -196,15 +223,20 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
         let prompt =
             if take.recipe.prompt.trim().is_empty() { "no prompt" } else { take.recipe.prompt.trim() };
         let colour = if take.muted { theme::QUIET } else { theme::TEXT };
-        ui.add(Label::new(RichText::new(prompt).color(colour)).truncate()).on_hover_text(prompt);
+        ui.allocate_ui_with_layout(vec2(LEFT, 20.0), Layout::right_to_left(Align::Center), |ui| {
+            wish = versions(ui, take);
+            ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(prompt).color(colour)).truncate()).on_hover_text(prompt);
+            });
+        });
         ui.horizontal(|ui| {
             ui.spacing_mut().interact_size.y = 20.0;
             ui.spacing_mut().button_padding = vec2(7.0, 2.0);
-            let (fill, text) =
-                if take.muted { (theme::ACCENT, theme::ON_ACCENT) } else { (theme::CONTROL, theme::TEXT) };
-            let mute = egui::Button::new(RichText::new("M").size(12.0).color(text)).fill(fill);
-            if ui.add(mute).on_hover_text("Mute").clicked() {
+            if switch(ui, "M", take.muted).on_hover_text("Mute").clicked() {
                 wish = Some(Wish::Mute);
+            }
+            if switch(ui, "F", take.frozen).on_hover_text(FREEZE).clicked() {
+                wish = Some(Wish::Freeze);
             }
             let duplicate = egui::Button::new(RichText::new("+").size(13.0));
             if ui.add(duplicate).on_hover_text("Duplicate, right behind").clicked() {
@@ -226,6 +258,9 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
             let (text, colour) = match view.map(|view| &view.status) {
                 Some(Status::Working(stage)) => (stage.to_string(), theme::ACCENT),
                 Some(Status::Failed(_)) => ("failed".into(), theme::ERROR),
+                Some(Status::Ready) if take.wanted.is_some() => {
+                    ("new from the next pass".into(), theme::ACCENT)
+                }
                 Some(Status::Ready) => (format!("seed {}", take.recipe.seed), theme::QUIET),
                 Some(Status::Waiting) | None => ("waiting".into(), theme::QUIET),
             };
@@ -233,4 +268,34 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
         });
     });
     wish
+}
+
+/// Back and forth through the versions of a take, where it has several.
+fn versions(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
+    if take.history.is_empty() {
+        return None;
+    }
+    ui.spacing_mut().interact_size.y = 18.0;
+    ui.spacing_mut().button_padding = vec2(6.0, 1.0);
+    ui.spacing_mut().item_spacing.x = 4.0;
+    let (earlier, later) = (take.history.earlier.len(), take.history.later.len());
+    let step = |ui: &mut egui::Ui, text: &str, there: bool, hint: &str| {
+        ui.add_enabled(there, egui::Button::new(RichText::new(text).size(12.0))).on_hover_text(hint).clicked()
+    };
+    let redo = step(ui, "\u{2192}", later > 0, "The version that was undone");
+    let place = format!("{} of {}", earlier + 1, earlier + later + 1);
+    ui.label(RichText::new(place).size(12.0).color(theme::QUIET));
+    let undo =
+        step(ui, "\u{2190}", earlier > 0, "The version before this one. It stays: the take is frozen.");
+    match (undo, redo) {
+        (true, _) => Some(Wish::Undo),
+        (_, true) => Some(Wish::Redo),
+        _ => None,
+    }
+}
+
+/// A button that shows whether something is on.
+fn switch(ui: &mut egui::Ui, text: &str, on: bool) -> egui::Response {
+    let (fill, colour) = if on { (theme::ACCENT, theme::ON_ACCENT) } else { (theme::CONTROL, theme::TEXT) };
+    ui.add(egui::Button::new(RichText::new(text).size(12.0).color(colour)).fill(fill))
 }

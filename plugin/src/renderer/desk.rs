@@ -1,20 +1,20 @@
 //! One instance's takes as the renderer sees them: what is wished, what there is, what to do next.
 
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
+use super::follow::follow;
 use super::job::{Job, Outcome};
 use super::manners::HostAudio;
+use super::piece::{Live, Pending, Piece, Wish, sounds_near};
 use super::recipe::take_of;
-use super::studio::{Made, ModelCard, Studio};
+use super::studio::{ModelCard, Studio};
 use super::underway::{Doing, Underway};
 use super::urgency::{SILENT, Urgency, due};
 use super::view::{Status, TakeView, View};
-use crate::audio::{Rendition, RenditionWriter, Stand};
+use crate::audio::Stand;
 use crate::instance::{Instance, Press};
-use crate::params::SLOTS;
-use crate::state::{PackedCodes, Project, Recipe, Settings, Take};
-use crate::timeline::{Entry, Envelope, Timeline};
+use crate::state::{Project, Settings, Take, curve};
+use crate::timeline::{Entry, Envelope, Passage, Timeline};
 
 /// The renderer's books on one instance.
 pub(super) struct Desk {
@@ -22,44 +22,13 @@ pub(super) struct Desk {
     pieces: Vec<Piece>,
     next_key: u64,
     answered: u64,
+    followed: u64,
+    /// What the transport passed and takes still have to follow.
+    passages: Vec<Passage>,
     /// The project's version and the sample rate that `pieces` were brought in line with.
     in_line_with: Option<(u64, u32)>,
     settings: Option<Settings>,
     model: Option<Result<ModelCard, String>>,
-}
-
-/// The audio of one take, or of several with equal recipes.
-struct Piece {
-    key: u64,
-    /// The version of the project that first asked for it.
-    since: u64,
-    recipe: Recipe,
-    codes: Option<Arc<PackedCodes>>,
-    /// Strengths of a take that was asked for in this session, and may still follow the transport.
-    live: Option<Live>,
-    audio: Arc<Rendition>,
-    status: Status,
-    /// How long it will take, while it is being made and as far as that can be told.
-    left: Option<Duration>,
-    work: Pending,
-}
-
-enum Pending {
-    Begin(RenditionWriter),
-    Continue(Box<Job>, Wanted),
-    Nothing,
-}
-
-/// Whether a project still wants what is being made.
-type Wanted = Arc<dyn Fn(&Project) -> bool + Send + Sync>;
-
-/// Where a new take's strengths come from: what the transport recorded at its place in the song, else what the
-/// parameters were when Generate was pressed.
-#[derive(Debug, Clone, Copy)]
-struct Live {
-    start_seconds: f64,
-    held: [f32; SLOTS],
-    follow: bool,
 }
 
 impl Desk {
@@ -69,6 +38,8 @@ impl Desk {
             pieces: Vec::new(),
             next_key: 1,
             answered: 0,
+            followed: 0,
+            passages: Vec::new(),
             in_line_with: None,
             settings: None,
             model: None,
@@ -79,7 +50,7 @@ impl Desk {
         self.instance.ptr_eq(instance)
     }
 
-    /// Answers presses of Generate and brings the pieces in line with the project.
+    /// Answers presses of Generate, follows what the transport passed, and brings the pieces in line with the project.
     pub fn attend(&mut self, studio: &mut dyn Studio) {
         let Some(instance) = self.instance.upgrade() else { return };
         let mut live = Vec::new();
@@ -88,6 +59,14 @@ impl Desk {
             answered += 1;
             live.extend(add_take(&instance, &press));
         }
+        let mut followed = self.followed;
+        while let Some(passage) = instance.passages.pop() {
+            followed += 1;
+            self.passages.push(passage);
+        }
+        let jumped = self.passages.iter().any(|passage| passage.over);
+        follow(&instance, &mut self.passages);
+        self.take_over(&instance, jumped);
         let rate = instance.clock().sample_rate;
         let version = instance.store().version();
         let project = instance.store().project();
@@ -104,16 +83,19 @@ impl Desk {
         if instance.window_is_open() && !shown_model {
             self.model = Some(studio.model(&project.settings));
         }
-        let changed = self.in_line_with != Some((version, rate)) || answered != self.answered;
+        let changed = self.in_line_with != Some((version, rate))
+            || (answered, followed) != (self.answered, self.followed);
         if changed {
             self.settings = Some(project.settings.clone());
             self.bring_in_line(&project, version, rate, &live);
             self.in_line_with = Some((version, rate));
-            self.answered = answered;
-            instance.publish(self.timeline(&project, rate, version));
+            (self.answered, self.followed) = (answered, followed);
         }
         if changed || shown_model != self.model.is_some() {
             self.show(&instance, &project);
+        }
+        if changed {
+            instance.publish(self.timeline(&project, rate, version));
         }
     }
 
@@ -124,7 +106,10 @@ impl Desk {
         let project = instance.store().project();
         let urgency = |(index, piece): (usize, &Piece)| {
             let ready = piece.audio.ready() as f64 / f64::from(clock.sample_rate.max(1));
-            let takes = project.takes.iter().filter(|take| !take.muted && piece.is_of(take));
+            let takes = project
+                .takes
+                .iter()
+                .filter(|take| !take.muted && (piece.is_of(take) || piece.is_wanted_by(take)));
             let due = takes.map(|take| due(&clock, take, ready)).fold(SILENT, f64::min);
             Urgency::new(index, piece.codes.is_none(), due)
         };
@@ -142,9 +127,12 @@ impl Desk {
         let (job, wanted) = match std::mem::replace(&mut piece.work, Pending::Nothing) {
             Pending::Continue(job, wanted) => (job, wanted),
             Pending::Begin(writer) => {
-                let work = match &piece.codes {
-                    Some(codes) => studio.decode(&piece.recipe, codes.clone(), &project.settings),
-                    None => studio.generate(&piece.recipe, &project.settings),
+                let work = match (&piece.codes, &piece.continues) {
+                    (Some(codes), _) => studio.decode(&piece.recipe, codes.clone(), &project.settings),
+                    (None, Some((codes, frame))) => {
+                        studio.resume(&piece.recipe, codes.clone(), *frame, &project.settings)
+                    }
+                    (None, None) => studio.generate(&piece.recipe, &project.settings),
                 };
                 (Box::new(Job::new(work, writer, rate)), piece.wanted(&project.settings))
             }
@@ -167,11 +155,16 @@ impl Desk {
         });
         match underway.during(doing, || job.step(strengths.as_ref().map(|at| at as _))) {
             Outcome::Continues(job) => piece.work = Pending::Continue(job, wanted),
-            Outcome::Finished(None) => piece.status = Status::Ready,
-            Outcome::Finished(Some(made)) => piece.complete(&instance, *made),
+            Outcome::Finished(made) => {
+                debug_assert_eq!(piece.audio.stand(), Stand::Complete);
+                (piece.status, piece.made) = (Status::Ready, made);
+                self.take_over(&instance, false);
+            }
             Outcome::Failed { message, panicked } => {
                 tracing::warn!("{message}");
                 piece.status = Status::Failed(message);
+                // Nobody needs to wait for it any more.
+                self.in_line_with = None;
                 if panicked {
                     studio.rest();
                 }
@@ -216,107 +209,119 @@ impl Desk {
             return;
         }
         for take in &project.takes {
-            if self.pieces.iter().any(|piece| piece.is_of(take)) {
-                continue;
+            let live = live.iter().find(|(asked, _)| Arc::ptr_eq(asked, take)).map(|(_, live)| *live);
+            self.keep_or_begin(
+                &mut before,
+                rate,
+                |piece| piece.is_of(take),
+                || Wish {
+                    since: version,
+                    recipe: &take.recipe,
+                    codes: take.codes.clone(),
+                    continues: None,
+                    live,
+                },
+            );
+            if let (Some(recipe), Some(codes)) = (&take.wanted, &take.codes) {
+                let frames = codes.codes().frames();
+                let frame = take.recipe.first_difference(recipe, frames).unwrap_or(frames);
+                self.keep_or_begin(
+                    &mut before,
+                    rate,
+                    |piece| piece.is_wanted_by(take),
+                    || {
+                        let continues = Some((codes.clone(), frame));
+                        // Something of the take has sounded all the time.
+                        Wish { since: 0, recipe, codes: None, continues, live: None }
+                    },
+                );
             }
-            if let Some(found) = before.iter().position(|piece| piece.is_of(take)) {
-                self.pieces.push(before.swap_remove(found));
-                continue;
-            }
-            let length = (take.recipe.seconds * f64::from(rate)).round() as usize;
-            let (audio, writer) = Rendition::begin(length);
-            self.pieces.push(Piece {
-                key: self.next_key,
-                since: version,
-                recipe: take.recipe.clone(),
-                codes: take.codes.clone(),
-                live: live.iter().find(|(asked, _)| Arc::ptr_eq(asked, take)).map(|(_, live)| *live),
-                audio,
-                status: Status::Waiting,
-                left: None,
-                work: Pending::Begin(writer),
-            });
-            self.next_key += 1;
+        }
+        // One step back or forth is heard at once.
+        let nearest = project
+            .takes
+            .iter()
+            .flat_map(|take| [take.history.earlier.last(), take.history.later.last()].into_iter().flatten());
+        for version in nearest {
+            let found = before.iter().position(|piece| piece.is(&version.recipe, Some(&version.codes)));
+            self.pieces.extend(found.map(|found| before.swap_remove(found)));
         }
         // What is left in `before` is wanted no more: dropping its work cancels it.
+    }
+
+    /// The piece that `is` names, from those there are or begun anew.
+    fn keep_or_begin<'a>(
+        &mut self,
+        before: &mut Vec<Piece>,
+        rate: u32,
+        is: impl Fn(&Piece) -> bool,
+        wish: impl FnOnce() -> Wish<'a>,
+    ) {
+        if self.pieces.iter().any(&is) {
+            return;
+        }
+        if let Some(found) = before.iter().position(is) {
+            self.pieces.push(before.swap_remove(found));
+            return;
+        }
+        self.pieces.push(Piece::begin(self.next_key, wish(), rate));
+        self.next_key += 1;
+    }
+
+    /// Writes what takes became into the project: at once for new takes, and for new versions as soon as the switch is
+    /// not heard as a step. `jumped` says that the song has just stopped or jumped, where any switch may be.
+    fn take_over(&mut self, instance: &Instance, jumped: bool) {
+        let project = instance.store().project();
+        let clock = instance.clock();
+        for piece in &mut self.pieces {
+            let heard = |take: &Arc<Take>| {
+                let from = piece.continues.as_ref().map_or(0, |(_, frame)| *frame);
+                piece.is_wanted_by(take) && !jumped && sounds_near(take, from, &clock)
+            };
+            if project.takes.iter().any(heard) {
+                continue;
+            }
+            if let Some(made) = piece.made.take() {
+                piece.complete(instance, *made);
+            }
+        }
     }
 
     fn timeline(&self, project: &Project, rate: u32, version: u64) -> Timeline {
         let entry = |take: &Arc<Take>| {
             let piece = self.pieces.iter().find(|piece| piece.is_of(take))?;
-            let envelope = Envelope::new(take.gain, take.fades, piece.audio.length(), rate);
-            let (key, since, audio) = (piece.key, piece.since, piece.audio.clone());
-            Some(Entry { key, place: take.place, envelope, since, audio })
+            let failed = |piece: &Piece| matches!(piece.status, Status::Failed(_));
+            let renewed = self.pieces.iter().any(|piece| piece.is_wanted_by(take) && !failed(piece));
+            let (place, audio) = (take.place, piece.audio.clone());
+            let (key, since) = (piece.key, piece.since);
+            let envelope = Envelope::new(take.gain, take.fades, audio.length(), rate);
+            Some(Entry { key, place, envelope, since, audio, renewed })
         };
         Timeline {
             entries: project.takes.iter().filter(|take| !take.muted).filter_map(entry).collect(),
             newest: project.takes.last().and_then(entry),
             sample_rate: rate,
             answered: self.answered,
+            followed: self.followed,
             version,
             release_on_note_off: project.settings.release_on_note_off,
         }
     }
 
     fn show(&self, instance: &Instance, project: &Project) {
-        let take_view = |take: &Arc<Take>| match self.pieces.iter().find(|piece| piece.is_of(take)) {
-            Some(piece) => TakeView {
-                status: piece.status.clone(),
-                seconds_left: piece
-                    .left
-                    .filter(|_| matches!(piece.status, Status::Working(_)))
-                    .map(|left| left.as_secs_f64().ceil() as u32),
-                audio: Some(piece.audio.clone()),
-            },
-            None => TakeView { status: Status::Waiting, seconds_left: None, audio: None },
+        let take_view = |take: &Arc<Take>| {
+            let piece = self.pieces.iter().find(|piece| piece.is_of(take));
+            let next = self.pieces.iter().find(|piece| piece.is_wanted_by(take));
+            let working = |piece: &&Piece| matches!(piece.status, Status::Working(_));
+            let left = next.or(piece).filter(working).and_then(|piece| piece.left);
+            TakeView {
+                seconds_left: left.map(|left| left.as_secs_f64().ceil() as u32),
+                status: next.or(piece).map_or(Status::Waiting, |piece| piece.status.clone()),
+                audio: piece.map(|piece| piece.audio.clone()),
+            }
         };
         instance
             .show(View { takes: project.takes.iter().map(take_view).collect(), model: self.model.clone() });
-    }
-}
-
-impl Piece {
-    fn is_of(&self, take: &Take) -> bool {
-        is_of(&self.recipe, self.codes.as_ref(), take)
-    }
-
-    fn wanted(&self, settings: &Settings) -> Wanted {
-        let (recipe, codes, settings) = (self.recipe.clone(), self.codes.clone(), settings.clone());
-        Arc::new(move |project| {
-            same_model(&settings, &project.settings)
-                && project.takes.iter().any(|take| is_of(&recipe, codes.as_ref(), take))
-        })
-    }
-
-    /// Writes what a take became into the project.
-    fn complete(&mut self, instance: &Instance, made: Made) {
-        let codes = Arc::new(PackedCodes::from(made.codes));
-        instance.store().edit(|project| {
-            for take in &mut project.takes {
-                if take.codes.is_none() && take.recipe == self.recipe {
-                    *take = Arc::new(Take {
-                        recipe: made.recipe.clone(),
-                        codes: Some(codes.clone()),
-                        made: Some(made.by.clone()),
-                        ..(**take).clone()
-                    });
-                }
-            }
-        });
-        debug_assert_eq!(self.audio.stand(), Stand::Complete);
-        self.recipe = made.recipe;
-        self.codes = Some(codes);
-        self.status = Status::Ready;
-    }
-}
-
-impl Live {
-    fn at(&self, instance: &Instance, seconds: f64) -> [f32; SLOTS] {
-        std::array::from_fn(|slot| {
-            let recorded =
-                if self.follow { instance.lane.at(slot, self.start_seconds + seconds) } else { None };
-            recorded.unwrap_or(self.held[slot])
-        })
     }
 }
 
@@ -339,21 +344,12 @@ fn add_take(instance: &Instance, press: &Press) -> Option<(Arc<Take>, Live)> {
     });
     let live = Live {
         start_seconds: take.place.seconds,
-        held: press.strengths,
+        held: press.strengths.map(|strength| curve::strength(curve::thousandths(strength))),
         follow: project.settings.follow_automation,
     };
     Some((take, live))
 }
 
-/// Whether a take's audio is that of these codes, or of this recipe as long as there are none.
-fn is_of(recipe: &Recipe, codes: Option<&Arc<PackedCodes>>, take: &Take) -> bool {
-    let same_codes = match (codes, &take.codes) {
-        (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
-        (mine, its) => mine.is_none() && its.is_none(),
-    };
-    same_codes && *recipe == take.recipe
-}
-
-fn same_model(a: &Settings, b: &Settings) -> bool {
+pub(super) fn same_model(a: &Settings, b: &Settings) -> bool {
     (&a.bundle, &a.provider, &a.precision) == (&b.bundle, &b.provider, &b.precision)
 }

@@ -5,19 +5,17 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use tiller_models::bundle::{Architecture, Bundle, Precision, discovery};
+use tiller_models::bundle::{Bundle, Precision, discovery};
 use tiller_models::encodec::StreamDecoder;
-use tiller_models::musicgen::{self, Cancel, Engine, EngineOptions, Generation, Sampling};
+use tiller_models::musicgen::{self, Cancel, Engine, EngineOptions, Sampling};
 use tiller_models::runtime::{Provider, Runtime, module_file};
-use tiller_models::steering::{self, StrengthCurve, Vector};
 
-use super::studio::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
+use super::frames::{Frames, steering_of};
+use super::shelf::Shelf;
+use super::studio::{Audio, Decoder, Identify, ModelCard, Stage, Step, Strengths, Studio, Work};
 use super::vectors;
 use crate::preferences::Preferences;
-use crate::state::{MadeBy, PackedCodes, Recipe, Settings};
-
-/// Frames between two looks at strengths that changed while a take is generated: half a second.
-const LOOK_AT_STRENGTHS: usize = 25;
+use crate::state::{PackedCodes, Recipe, Settings};
 
 /// What a step after the last one says.
 const OVER: &str = "This take has ended already. Press \u{201c}Try again\u{201d}.";
@@ -26,6 +24,7 @@ const OVER: &str = "This take has ended already. Press \u{201c}Try again\u{201d}
 #[derive(Default)]
 pub struct Models {
     loaded: Loaded,
+    shelf: Shelf,
 }
 
 /// The engine used last, kept so that the next take begins at once.
@@ -33,7 +32,17 @@ type Loaded = Rc<RefCell<Option<Arc<Engine>>>>;
 
 impl Studio for Models {
     fn generate(&mut self, recipe: &Recipe, settings: &Settings) -> Box<dyn Work> {
-        Box::new(Generate { setup: Setup::new(recipe, settings, &self.loaded), phase: Phase::Runtime })
+        self.generation(recipe, None, settings)
+    }
+
+    fn resume(
+        &mut self,
+        recipe: &Recipe,
+        codes: Arc<PackedCodes>,
+        frame: usize,
+        settings: &Settings,
+    ) -> Box<dyn Work> {
+        self.generation(recipe, Some((codes, frame)), settings)
     }
 
     fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, settings: &Settings) -> Box<dyn Work> {
@@ -59,7 +68,20 @@ impl Studio for Models {
     }
 
     fn rest(&mut self) {
+        self.shelf.clear();
         *self.loaded.borrow_mut() = None;
+    }
+}
+
+impl Models {
+    fn generation(
+        &self,
+        recipe: &Recipe,
+        known: Option<(Arc<PackedCodes>, usize)>,
+        settings: &Settings,
+    ) -> Box<dyn Work> {
+        let setup = Setup::new(recipe, settings, &self.loaded);
+        Box::new(Generate { setup, known, shelf: self.shelf.clone(), phase: Phase::Runtime })
     }
 }
 
@@ -128,6 +150,9 @@ impl Setup {
 /// A take on its way from words to audio.
 struct Generate {
     setup: Setup,
+    /// Tokens of an earlier version, and how many of their frames stay.
+    known: Option<(Arc<PackedCodes>, usize)>,
+    shelf: Shelf,
     phase: Phase,
 }
 
@@ -137,14 +162,6 @@ enum Phase {
     Prompt(Arc<Engine>),
     Frames(Box<Frames>),
     Over,
-}
-
-struct Frames {
-    engine: Arc<Engine>,
-    generation: Generation,
-    /// `None` after the last frame.
-    decoder: Option<StreamDecoder>,
-    vectors: Vec<Arc<Vector>>,
 }
 
 impl Work for Generate {
@@ -157,10 +174,7 @@ impl Work for Generate {
             Phase::Runtime => Stage::LoadingRuntime,
             Phase::Model => Stage::LoadingModel,
             Phase::Prompt(_) => Stage::EncodingPrompt,
-            Phase::Frames(frames) => {
-                let progress = frames.generation.progress();
-                Stage::Generating { frame: progress.frames, of: progress.total }
-            }
+            Phase::Frames(frames) => frames.stage(),
             Phase::Over => Stage::Waiting,
         }
     }
@@ -179,7 +193,10 @@ impl Work for Generate {
             Phase::Prompt(engine) => self.phase = Phase::Frames(Box::new(self.begin(engine, strengths)?)),
             Phase::Frames(mut frames) => {
                 let step = frames.step(&self.setup.recipe, strengths)?;
-                self.phase = Phase::Frames(frames);
+                match step {
+                    Step::More(_) => self.phase = Phase::Frames(frames),
+                    Step::Done(..) => self.shelf.put(*frames),
+                }
                 return Ok(step);
             }
             Phase::Over => return Err(OVER.into()),
@@ -216,71 +233,27 @@ impl Generate {
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
         };
         let cancel = &self.setup.cancel;
-        let generation = Generation::new(&engine, recipe, &vectors, cancel).map_err(sentence)?;
-        let decoder = StreamDecoder::cancellable(&engine, cancel).map_err(sentence)?;
-        Ok(Frames { decoder: Some(decoder), engine, generation, vectors })
+        let known = self.known.clone();
+        if let Some((mut frames, shared)) = self.shelf.take(&engine, &recipe) {
+            // What is known but not on the shelf is read again, which costs less than to go on without it.
+            if known.as_ref().is_none_or(|&(_, frame)| shared >= frame) {
+                frames.go_on_as(recipe, shared, vectors, cancel)?;
+                return Ok(frames);
+            }
+            self.shelf.put(frames);
+        }
+        match known {
+            Some((codes, frame)) => Frames::resume(engine, recipe, vectors, codes, frame, cancel),
+            None => Frames::begin(engine, recipe, vectors, cancel),
+        }
     }
 }
 
-impl Frames {
-    fn step(&mut self, recipe: &Recipe, strengths: Option<&Strengths>) -> Result<Step, String> {
-        let sample_rate = self.engine.bundle().architecture().codec.sample_rate;
-        let channels = self.engine.bundle().architecture().codec.channels;
-        let audio = |interleaved: Vec<f32>| {
-            (!interleaved.is_empty()).then(|| Audio { sample_rate, channels: planar(&interleaved, channels) })
-        };
-        let done = self.generation.progress().frames;
-        if strengths.is_some() && done > 0 && done.is_multiple_of(LOOK_AT_STRENGTHS) {
-            self.follow(recipe, strengths)?;
-        }
-        let Some(mut decoder) = self.decoder.take() else { return Err(OVER.into()) };
-        if let Some(frame) = self.generation.advance().map_err(sentence)? {
-            let some = audio(decoder.push(frame).map_err(sentence)?);
-            self.decoder = Some(decoder);
-            return Ok(Step::More(some));
-        }
-        let rest = audio(decoder.finish().map_err(sentence)?);
-        Ok(Step::Done(rest, Some(Box::new(self.made(recipe)))))
-    }
-
-    /// Takes over strengths that changed for frames that are not made yet, because the transport is ahead.
-    fn follow(&mut self, recipe: &Recipe, strengths: Option<&Strengths>) -> Result<(), String> {
-        let progress = self.generation.progress();
-        let architecture = self.engine.bundle().architecture();
-        let fresh = steering_of(recipe, &self.vectors, progress.total, architecture, strengths);
-        let current = &self.generation.recipe().steering;
-        let mut merged = current.clone();
-        for (slot, fresh) in merged.slots.iter_mut().zip(fresh.slots) {
-            let of =
-                |frame| if frame < progress.frames { slot.curve.at(frame) } else { fresh.curve.at(frame) };
-            slot.curve = compact((0..progress.total).map(of).collect());
-        }
-        if current.first_difference(&merged, progress.total).is_some() {
-            self.generation.rewind(progress.frames, merged, &self.vectors).map_err(sentence)?;
-        }
-        Ok(())
-    }
-
-    fn made(&self, recipe: &Recipe) -> Made {
-        let bundle = self.engine.bundle();
-        let architecture = bundle.architecture();
-        let mut recipe = recipe.clone();
-        recipe.model = bundle.manifest().name.clone();
-        recipe.model_sha256 = bundle.id().to_owned();
-        recipe.precision = self.engine.precision().to_string();
-        for (steering, used) in recipe.steering.iter_mut().zip(&self.generation.recipe().steering.slots) {
-            steering.vector.sha256.clone_from(&used.vector);
-            steering.curve = used.curve.clone();
-        }
-        Made {
-            codes: self.generation.codes(),
-            recipe,
-            by: MadeBy {
-                provider: self.engine.provider().to_string(),
-                runtime: self.engine.runtime().version().to_string(),
-                frame_rate: architecture.frame_rate(),
-                sample_rate: architecture.codec.sample_rate,
-            },
+/// Given up on the way, what there is serves the version that is asked for next.
+impl Drop for Generate {
+    fn drop(&mut self) {
+        if let Phase::Frames(frames) = std::mem::replace(&mut self.phase, Phase::Over) {
+            self.shelf.put(*frames);
         }
     }
 }
@@ -334,41 +307,6 @@ impl Work for Decode {
     }
 }
 
-/// The steering of a recipe, with the transport's strengths where they are given.
-fn steering_of(
-    recipe: &Recipe,
-    vectors: &[Arc<Vector>],
-    frames: usize,
-    architecture: &Architecture,
-    strengths: Option<&Strengths>,
-) -> steering::Steering {
-    let curve_of = |steering: &crate::state::Steering| match strengths {
-        None => steering.curve.clone(),
-        Some(at) => {
-            let second = |frame: usize| frame as f64 / architecture.frame_rate();
-            compact((0..frames).map(|frame| at(second(frame))[steering.slot - 1]).collect())
-        }
-    };
-    let slots = recipe.steering.iter().zip(vectors);
-    steering::Steering {
-        scale: recipe.scale,
-        rows: recipe.rows,
-        layers: recipe.layers,
-        period: 1,
-        slots: slots.map(|(steering, vector)| steering::Slot::new(vector, curve_of(steering))).collect(),
-    }
-}
-
-/// A curve without the repetitions at its end, which need no storing.
-fn compact(mut strengths: Vec<f32>) -> StrengthCurve {
-    while let [.., before, last] = strengths[..]
-        && before == last
-    {
-        strengths.pop();
-    }
-    StrengthCurve::from_frames(strengths)
-}
-
 fn open_bundle(settings: &Settings, cancelled: &dyn Fn() -> bool) -> Result<Bundle, String> {
     let folder = match settings.bundle.as_str() {
         "" => discovery::find_default(module_file().as_deref()).map_err(sentence)?,
@@ -389,7 +327,7 @@ fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {
     Ok(EngineOptions { precision, provider, threads, background: true })
 }
 
-fn planar(interleaved: &[f32], channels: usize) -> Vec<Vec<f32>> {
+pub(super) fn planar(interleaved: &[f32], channels: usize) -> Vec<Vec<f32>> {
     let channels = channels.max(1);
     (0..channels)
         .map(|channel| interleaved.iter().skip(channel).step_by(channels).copied().collect())
@@ -397,7 +335,7 @@ fn planar(interleaved: &[f32], channels: usize) -> Vec<Vec<f32>> {
 }
 
 /// An error as a sentence of its own.
-fn sentence(error: impl std::fmt::Display) -> String {
+pub(super) fn sentence(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let capital = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();

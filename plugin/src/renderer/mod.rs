@@ -11,11 +11,15 @@
 mod cache;
 mod desk;
 mod engine;
+mod follow;
+mod frames;
 mod job;
 mod manners;
 mod pace;
+mod piece;
 mod recipe;
 mod resample;
+mod shelf;
 mod studio;
 mod thread;
 mod underway;
@@ -26,6 +30,7 @@ mod wording;
 
 pub use cache::{Cache, Kept, Key};
 pub use engine::Models;
+pub use recipe::again;
 pub use studio::{
     Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work,
 };

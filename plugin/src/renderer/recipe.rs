@@ -7,7 +7,7 @@ use tiller_models::steering::StrengthCurve;
 use super::wording::worded;
 use crate::MAX_TAKE_SECONDS;
 use crate::instance::Press;
-use crate::state::{Fades, Project, Recipe, Steering, Take};
+use crate::state::{Project, Recipe, Steering, Take, curve};
 use crate::timeline::land;
 
 /// Shortest take, seconds: a few frames.
@@ -19,16 +19,13 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
     let slots = project.slots.iter().zip(press.strengths).enumerate();
     let steering = slots
         .filter_map(|(slot, (vector, strength))| {
-            let curve = StrengthCurve::constant(strength);
+            let curve = StrengthCurve::constant(curve::strength(curve::thousandths(strength)));
             vector.clone().map(|vector| Steering { slot: slot + 1, vector, curve })
         })
         .collect();
-    Arc::new(Take {
-        place: land(project.settings.position, &press.host),
-        gain: 1.0,
-        fades: Fades::default(),
-        muted: false,
-        recipe: Recipe {
+    Arc::new(Take::new(
+        land(project.settings.position, &press.host),
+        Recipe {
             precision: project.settings.precision.clone(),
             prompt: worded(&project.prompt, &project.settings, &press.host),
             negative: project.negative.clone(),
@@ -43,9 +40,21 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
             layers: project.settings.layers,
             ..Recipe::default()
         },
-        codes: None,
-        made: None,
-    })
+    ))
+}
+
+/// What a take becomes when it is made again, at its length, from the words, vectors and parameters of now. Slots that
+/// steered it keep their curves.
+#[must_use]
+pub fn again(take: &Take, press: &Press, project: &Project) -> Recipe {
+    let mut recipe = take_of(press, project).recipe.clone();
+    recipe.seconds = take.recipe.seconds;
+    for steering in &mut recipe.steering {
+        if let Some(before) = take.recipe.steering.iter().find(|before| before.slot == steering.slot) {
+            steering.curve.clone_from(&before.curve);
+        }
+    }
+    recipe
 }
 
 #[cfg(test)]
@@ -87,6 +96,21 @@ mod tests {
         slow.host.tempo = Some(1.0);
         assert_eq!(take_of(&slow, &Project::default()).recipe.seconds, MAX_TAKE_SECONDS);
         assert_eq!(take_of(&press(1e-9, 1), &Project::default()).recipe.seconds, MIN_TAKE_SECONDS);
+    }
+
+    #[test]
+    fn a_take_made_again_keeps_its_length_and_the_curves_of_its_slots() {
+        let slot = |name: &str| Some(Slot { name: name.into(), sha256: String::new(), file: None });
+        let mut project = Project { slots: [slot("flute"), None, None, None], ..Project::default() };
+        let mut take = Take::clone(&take_of(&press(5.0, 1), &project));
+        take.recipe.steering[0].curve = curve::compact(vec![0.0, 1.0]);
+        project.slots = [slot("drums"), slot("violin"), None, None];
+        project.prompt = "other words".into();
+        let recipe = again(&take, &press(9.0, 1), &project);
+        assert_eq!((recipe.seconds, recipe.prompt.as_str()), (5.0, "other words, 90 bpm"));
+        let [first, second] = &recipe.steering[..] else { panic!("two slots are filled") };
+        assert_eq!((first.vector.name.as_str(), first.curve.at(1)), ("drums", 1.0));
+        assert_eq!(second.curve.at(1), -1.0);
     }
 
     #[test]

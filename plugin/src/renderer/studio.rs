@@ -16,6 +16,16 @@ pub trait Studio {
     /// Begins to generate a take. Quick: the work is in the steps.
     fn generate(&mut self, recipe: &Recipe, settings: &Settings) -> Box<dyn Work>;
 
+    /// Begins to generate a take that shares its first `frame` frames with one of these tokens: its recipe is that one's
+    /// in everything but what acts from there on. They are kept, and its audio begins at its start as any take's.
+    fn resume(
+        &mut self,
+        recipe: &Recipe,
+        codes: Arc<PackedCodes>,
+        frame: usize,
+        settings: &Settings,
+    ) -> Box<dyn Work>;
+
     /// Begins to decode a take's tokens. Quick, as well.
     fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, settings: &Settings) -> Box<dyn Work>;
 
@@ -148,6 +158,13 @@ pub enum Stage {
     LoadingModel,
     /// The prompt is read.
     EncodingPrompt,
+    /// Frames that are kept are read again, because what the model remembered of them is gone.
+    Recalling {
+        /// Frames done.
+        frame: usize,
+        /// Frames in all.
+        of: usize,
+    },
     /// Frames are generated, and decoded as they come.
     Generating {
         /// Frames done.
@@ -169,7 +186,7 @@ impl Stage {
     #[must_use]
     pub fn part(&self) -> Option<f32> {
         match *self {
-            Self::Generating { frame, of } | Self::Decoding { frame, of } => {
+            Self::Recalling { frame, of } | Self::Generating { frame, of } | Self::Decoding { frame, of } => {
                 Some(frame as f32 / of.max(1) as f32)
             }
             _ => None,
@@ -184,6 +201,7 @@ impl fmt::Display for Stage {
             Self::LoadingRuntime => f.write_str("loading ONNX Runtime"),
             Self::LoadingModel => f.write_str("loading the model"),
             Self::EncodingPrompt => f.write_str("reading the prompt"),
+            Self::Recalling { frame, of } => write!(f, "recalling frame {frame} of {of}"),
             Self::Generating { frame, of } => write!(f, "generating frame {frame} of {of}"),
             Self::Decoding { frame, of } => write!(f, "decoding frame {frame} of {of}"),
         }

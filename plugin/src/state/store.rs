@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use nice_plug::prelude::{ParamPtr, Params};
 use parking_lot::{Mutex, RwLock};
 
-use super::{Project, SCHEMA, Waiting};
+use super::{Project, Waiting, migrate};
 use crate::params::Momentary;
 
 /// Name of the project's field in the plugin's state.
@@ -86,7 +86,7 @@ impl Store {
     }
 
     fn restore(&self, text: &str) {
-        match read(text) {
+        match migrate::read(text) {
             Ok(project) => {
                 let mut current = self.project.write();
                 *self.problem.write() = None;
@@ -113,33 +113,6 @@ impl Store {
             listener();
         }
     }
-}
-
-fn read(text: &str) -> Result<Project, String> {
-    #[derive(serde::Deserialize)]
-    struct Versioned {
-        schema: u32,
-    }
-    let unreadable = |error: serde_json::Error| {
-        format!(
-            "The project's state is damaged ({error}). It is kept as it is and saved again unchanged, until you edit \
-             something here. Open a backup of the project to get it back."
-        )
-    };
-    let Versioned { schema } = serde_json::from_str(text).map_err(unreadable)?;
-    if schema > SCHEMA {
-        return Err(format!(
-            "This project was saved by a newer Tiller (schema {schema}; this one reads up to {SCHEMA}). Install the \
-             newer version to open it. Until you edit something here, it is kept and saved again unchanged."
-        ));
-    }
-    let project: Project = serde_json::from_str(text).map_err(unreadable)?;
-    project.check().map_err(|what| {
-        format!(
-            "The project's state has a value out of range ({what}). It is kept until you edit something here."
-        )
-    })?;
-    Ok(project)
 }
 
 // SAFETY: there are no parameters in the map, so no pointer can outlive this.
@@ -205,7 +178,7 @@ mod tests {
         assert_eq!(store.serialize_fields()[FIELD], newer);
         store.edit(|project| project.prompt = "new".into());
         assert!(store.problem().is_none());
-        assert!(store.serialize_fields()[FIELD].contains("\"schema\":1"));
+        assert!(store.serialize_fields()[FIELD].contains("\"schema\":2"));
     }
 
     #[test]

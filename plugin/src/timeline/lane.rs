@@ -1,21 +1,18 @@
 //! What the steering slots' parameters did at each moment of the song, as the transport passed.
 //!
 //! The audio thread writes, whoever makes a take reads. A [`Lane`] is song time in cells of 10 ms: half a frame, so
-//! that a take which starts off the grid is still sampled within half a frame. Each cell holds the mean of the values
-//! that passed in it, which does not depend on how the host cuts its blocks.
+//! that a take which starts off the grid is still sampled within half a frame. Each cell holds the value at its first
+//! sample, which does not depend on how the host cuts its blocks, nor on where it began to play.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::params::SLOTS;
+use crate::state::curve;
 
 /// Cells a second.
 const CELLS_PER_SECOND: u32 = 100;
 /// Cells: the first hour of a song. Memory is committed by the system only where a song has been.
 const CELLS: usize = 3_600 * CELLS_PER_SECOND as usize;
-/// The cell after the last.
-const END: i64 = 3_600 * CELLS_PER_SECOND as i64;
-/// Strengths are kept to a thousandth, which is a tenth of the smallest step anyone hears.
-const STEPS_PER_UNIT: f32 = 1_000.0;
 
 /// Recorded strengths over song time.
 ///
@@ -40,14 +37,19 @@ impl Lane {
     /// The strength recorded for `slot` at a second of the song, if the transport has passed there.
     #[must_use]
     pub fn at(&self, slot: usize, seconds: f64) -> Option<f32> {
-        // A cell's own start must fall into it, whatever rounding did to the seconds.
-        let cell = (seconds * f64::from(CELLS_PER_SECOND) + 1e-6).floor();
+        let cell = cell_of(seconds);
         if !(cell >= 0.0 && cell < CELLS as f64) {
             return None;
         }
         let word = self.cells[cell as usize * SLOTS + slot].load(Ordering::Relaxed);
         (word >> 16 == self.epochs[slot].load(Ordering::Relaxed))
-            .then(|| f32::from((word as u16).cast_signed()) / STEPS_PER_UNIT)
+            .then(|| curve::strength((word as u16).cast_signed()))
+    }
+
+    /// The second at which the strength for `seconds` was sampled: at most half a frame before.
+    #[must_use]
+    pub fn sampled_at(seconds: f64) -> f64 {
+        cell_of(seconds) / f64::from(CELLS_PER_SECOND)
     }
 
     /// Forgets what was recorded for `slot`. Wait-free.
@@ -59,19 +61,21 @@ impl Lane {
 
     fn write(&self, cell: usize, strengths: [f32; SLOTS]) {
         for (slot, strength) in strengths.into_iter().enumerate() {
-            let steps = (strength * STEPS_PER_UNIT).round() as i16;
+            let steps = curve::thousandths(strength);
             let word = self.epochs[slot].load(Ordering::Relaxed) << 16 | u32::from(steps.cast_unsigned());
             self.cells[cell * SLOTS + slot].store(word, Ordering::Relaxed);
         }
     }
 }
 
+fn cell_of(seconds: f64) -> f64 {
+    // A cell's own start must fall into it, whatever rounding did to the seconds.
+    (seconds * f64::from(CELLS_PER_SECOND) + 1e-6).floor()
+}
+
 /// The audio thread's pen on a [`Lane`].
 #[derive(Debug, Default)]
 pub struct Recorder {
-    cell: Option<i64>,
-    sums: [f64; SLOTS],
-    samples: u32,
     standing: Option<[f32; SLOTS]>,
 }
 
@@ -86,27 +90,13 @@ impl Recorder {
         strengths: [f32; SLOTS],
     ) {
         self.standing = None;
-        let rate = i64::from(sample_rate.max(1));
-        let per_second = i64::from(CELLS_PER_SECOND);
-        let mut at = position.max(0);
-        let end = position.saturating_add_unsigned(length as u64);
-        while at < end {
-            // i128: positions come from hosts and may be anything.
-            let cell = (i128::from(at) * i128::from(per_second) / i128::from(rate)) as i64;
-            if !(0..END).contains(&cell) {
-                return;
-            }
-            let cell_end = ((cell + 1) * rate + per_second - 1) / per_second;
-            let samples = (cell_end.min(end) - at) as u32;
-            if self.cell != Some(cell) {
-                *self = Self { cell: Some(cell), ..Self::default() };
-            }
-            for (sum, strength) in self.sums.iter_mut().zip(strengths) {
-                *sum += f64::from(strength) * f64::from(samples);
-            }
-            self.samples += samples;
-            lane.write(cell as usize, self.sums.map(|sum| (sum / f64::from(self.samples)) as f32));
-            at += i64::from(samples);
+        // i128: positions come from hosts and may be anything.
+        let (rate, per_second) = (i128::from(sample_rate.max(1)), i128::from(CELLS_PER_SECOND));
+        let (position, end) = (i128::from(position), i128::from(position) + length as i128);
+        let first = if position > 0 { (position - 1) * per_second / rate + 1 } else { 0 };
+        let begins = |cell: i128| (cell * rate + per_second - 1) / per_second;
+        for cell in (first..CELLS as i128).take_while(|&cell| begins(cell) < end) {
+            lane.write(cell as usize, strengths);
         }
     }
 
@@ -115,7 +105,6 @@ impl Recorder {
     /// Hosts chase automation when the playhead is moved: a strength then jumps to what was recorded there. A strength
     /// that moves to anything else while the song stands was moved by a hand, and what was recorded for it is forgotten.
     pub fn stand(&mut self, lane: &Lane, seconds: f64, strengths: [f32; SLOTS]) {
-        self.cell = None;
         if let Some(before) = self.standing {
             for slot in 0..SLOTS {
                 let chased =
@@ -155,6 +144,22 @@ mod tests {
         }
         for seconds in [0.0, 0.98, 2.0, -1.0, 4_000.0, f64::NAN] {
             assert_eq!(lane.at(0, seconds), None, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn where_playing_began_does_not_change_what_is_recorded() {
+        let (whole, late) = (Lane::default(), Lane::default());
+        for position in (0..4_800).step_by(60) {
+            Recorder::default().pass(&whole, RATE, position, 60, ramp(position));
+        }
+        for position in (900..4_800).step_by(60) {
+            Recorder::default().pass(&late, RATE, position, 60, ramp(position));
+        }
+        assert_eq!(late.at(0, 0.01), None, "the cell that was half passed");
+        for cell in 2..10 {
+            let seconds = f64::from(cell) / 100.0;
+            assert_eq!(late.at(0, seconds), whole.at(0, seconds), "{seconds}");
         }
     }
 

@@ -7,12 +7,14 @@ mod envelope;
 mod grid;
 mod lane;
 mod moving;
+mod passage;
 mod song;
 
 pub use envelope::Envelope;
 pub use grid::{Landing, land};
 pub use lane::{Lane, Recorder};
 pub use moving::{Snap, behind, moved};
+pub use passage::{Passage, Passing};
 pub use song::{Song, Span};
 
 use std::sync::Arc;
@@ -31,6 +33,8 @@ pub struct Timeline {
     pub sample_rate: u32,
     /// How many Generate triggers of the audio thread this timeline answers.
     pub answered: u64,
+    /// How many passages of the transport this timeline takes into account.
+    pub followed: u64,
     /// Which version of the project this timeline shows.
     pub version: u64,
     /// Whether a take fades when the note that started it ends.
@@ -46,6 +50,7 @@ impl Default for Timeline {
             newest: None,
             sample_rate: 0,
             answered: 0,
+            followed: 0,
             version: 0,
             release_on_note_off,
         }
@@ -65,9 +70,17 @@ pub struct Entry {
     pub since: u64,
     /// Its audio.
     pub audio: Arc<Rendition>,
+    /// Whether a newer version of it is being made.
+    pub renewed: bool,
 }
 
 impl Entry {
+    /// The sample of the song after its last.
+    #[must_use]
+    pub fn end(&self, song: &Song) -> i64 {
+        song.start_of(&self.place).saturating_add_unsigned(self.audio.length() as u64)
+    }
+
     /// The part of this take that sounds in the `length` samples of the song from `position`.
     #[must_use]
     pub fn span(&self, song: &Song, position: i64, length: usize) -> Option<Span> {

@@ -21,6 +21,7 @@ mod playing;
 mod restoring;
 mod steering;
 mod stopping;
+mod versions;
 
 #[global_allocator]
 static GUARD: assert_no_alloc::AllocDisabler = assert_no_alloc::AllocDisabler;

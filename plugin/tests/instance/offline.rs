@@ -1,20 +1,15 @@
 use std::time::{Duration, Instant};
 
-use tiller::state::{Anchor, Fades, Place, Position, Recipe, Take};
+use tiller::state::{Anchor, Place, Position, Recipe, Take};
 
 use super::host::Host;
 use super::tones::level;
 
 pub fn wanted(prompt: &str, seconds: f64) -> std::sync::Arc<Take> {
-    std::sync::Arc::new(Take {
-        place: Place { beats: 0.0, seconds: 0.0, tempo: None, anchor: Anchor::Beats },
-        gain: 1.0,
-        fades: Fades::default(),
-        muted: false,
-        recipe: Recipe { prompt: prompt.into(), seed: 5, seconds, ..Recipe::default() },
-        codes: None,
-        made: None,
-    })
+    std::sync::Arc::new(Take::new(
+        Place { beats: 0.0, seconds: 0.0, tempo: None, anchor: Anchor::Beats },
+        Recipe { prompt: prompt.into(), seed: 5, seconds, ..Recipe::default() },
+    ))
 }
 
 #[test]

@@ -5,10 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tiller::renderer::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
-use tiller::state::{MadeBy, PackedCodes, Recipe, Settings};
+use tiller::state::{MadeBy, PackedCodes, Recipe, Settings, curve};
 use tiller_models::codes::Codes;
 use tiller_models::musicgen::Cancel;
-use tiller_models::steering::StrengthCurve;
 
 /// The tones' own sample rate: a host at this rate hears them unchanged.
 pub const RATE: u32 = 32_000;
@@ -20,6 +19,9 @@ pub const FRAME: usize = 640;
 pub struct Log {
     pub generated: AtomicUsize,
     pub decoded: AtomicUsize,
+    /// Takes resumed, and the frame at which the latest was.
+    pub resumed: AtomicUsize,
+    pub resumed_at: AtomicUsize,
     pub steps: AtomicUsize,
     pub dropped: AtomicUsize,
     /// While it is set, the renderer is caught in a step of a take with the prompt `held`.
@@ -39,6 +41,27 @@ impl Studio for Tones {
             log: self.0.clone(),
             recipe: recipe.clone(),
             codes: None,
+            kept: 0,
+            strengths: Vec::new(),
+            frame: 0,
+            cancel: Cancel::new(),
+        })
+    }
+
+    fn resume(
+        &mut self,
+        recipe: &Recipe,
+        codes: Arc<PackedCodes>,
+        frame: usize,
+        _settings: &Settings,
+    ) -> Box<dyn Work> {
+        self.0.resumed.fetch_add(1, Ordering::SeqCst);
+        self.0.resumed_at.store(frame, Ordering::SeqCst);
+        Box::new(Tone {
+            log: self.0.clone(),
+            recipe: recipe.clone(),
+            codes: Some(codes),
+            kept: frame,
             strengths: Vec::new(),
             frame: 0,
             cancel: Cancel::new(),
@@ -50,6 +73,7 @@ impl Studio for Tones {
         Box::new(Tone {
             log: self.0.clone(),
             recipe: recipe.clone(),
+            kept: codes.codes().frames(),
             codes: Some(codes),
             strengths: Vec::new(),
             frame: 0,
@@ -73,6 +97,8 @@ struct Tone {
     log: Arc<Log>,
     recipe: Recipe,
     codes: Option<Arc<PackedCodes>>,
+    /// Frames whose codes are kept.
+    kept: usize,
     strengths: Vec<f32>,
     frame: usize,
     cancel: Cancel,
@@ -133,17 +159,15 @@ impl Work for Tone {
         }
         let frame = self.frame;
         self.frame += 1;
+        let strength = match (strengths, self.recipe.steering.first()) {
+            (Some(at), Some(steering)) => at(frame as f64 / 50.0)[steering.slot - 1],
+            (None, Some(steering)) => steering.curve.at(frame),
+            (_, None) => 0.0,
+        };
+        self.strengths.push(strength);
         let code = match &self.codes {
-            Some(codes) => codes.codes().rows()[0][frame],
-            None => {
-                let strength = match (strengths, self.recipe.steering.first()) {
-                    (Some(at), Some(steering)) => at(frame as f64 / 50.0)[steering.slot - 1],
-                    (None, Some(steering)) => steering.curve.at(frame),
-                    (_, None) => 0.0,
-                };
-                self.strengths.push(strength);
-                self.code(frame, strength)
-            }
+            Some(codes) if frame < self.kept => codes.codes().rows()[0][frame],
+            _ => self.code(frame, strength),
         };
         let samples = vec![f32::from(code) / 10_000.0; FRAME];
         let audio = Some(Audio { sample_rate: RATE, channels: vec![samples] });
@@ -151,11 +175,17 @@ impl Work for Tone {
             return Ok(Step::More(audio));
         }
         self.log.whole.lock().unwrap().push(self.recipe.seed);
-        let made = self.codes.is_none().then(|| {
-            let row = (0..self.frames()).map(|frame| self.code(frame, self.strengths[frame])).collect();
+        let generated = self.codes.is_none() || self.kept < self.frames();
+        let made = generated.then(|| {
+            let row = (0..self.frames())
+                .map(|frame| match &self.codes {
+                    Some(codes) if frame < self.kept => codes.codes().rows()[0][frame],
+                    _ => self.code(frame, self.strengths[frame]),
+                })
+                .collect();
             let mut recipe = Recipe { model: "tones".into(), ..self.recipe.clone() };
             for steering in &mut recipe.steering {
-                steering.curve = StrengthCurve::from_frames(self.strengths.clone());
+                steering.curve = curve::compact(self.strengths.clone());
             }
             Box::new(Made {
                 codes: Codes::try_from(vec![row]).unwrap(),

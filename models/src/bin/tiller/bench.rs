@@ -19,6 +19,10 @@ use super::{EngineArguments, Fallible, Outcome, open_bundle};
 const ROUNDS: usize = 12;
 /// Steps of each side in a round.
 const STEPS: usize = 10;
+/// Length of the take of which a part is steered anew, seconds.
+const RESTEERED: f64 = 30.0;
+/// That part: its end, seconds.
+const PART: f64 = 2.0;
 
 /// Arguments of `tiller bench`.
 #[derive(Args)]
@@ -69,6 +73,7 @@ impl Bench {
             "step_ratio_1000_to_50": late / early,
             "steering_ratio_1_slot": one / none,
             "steering_ratio_4_slots": four / none,
+            "resteering_share": resteering(&engine)?,
             "resident_megabytes": resident_megabytes(),
         });
         if self.json {
@@ -95,6 +100,39 @@ impl Bench {
         let whole = started.elapsed();
         Ok((whole, first_audio.unwrap_or(whole)))
     }
+}
+
+/// What steering the last [`PART`] of a take of [`RESTEERED`] anew costs, audio included, as a share of making all of it.
+fn resteering(engine: &Arc<Engine>) -> Fallible<f64> {
+    let architecture = engine.bundle().architecture();
+    let frames = frames_of(RESTEERED, architecture)?;
+    let changed = frames_of(RESTEERED - PART, architecture)?;
+    let (slot, vector) = every_layer(engine.bundle())?.swap_remove(0);
+    let steered = |then: f32| {
+        let strengths = (0..frames).map(|frame| if frame < changed { 0.2 } else { then });
+        let curve = StrengthCurve::from_frames(strengths.collect());
+        Steering { slots: vec![Slot { curve, ..slot.clone() }], ..Steering::default() }
+    };
+    let vectors = [vector.clone()];
+    let started = Instant::now();
+    let before = recipe(engine, frames, steered(0.2));
+    let mut generation = Generation::new(engine, before, &vectors, &Cancel::new())?;
+    let mut decoder = StreamDecoder::new(engine);
+    to_its_end(&mut generation, &mut decoder)?;
+    let whole = started.elapsed();
+    let started = Instant::now();
+    generation.rewind(changed, steered(0.4), &vectors)?;
+    decoder.rewind(changed)?;
+    to_its_end(&mut generation, &mut decoder)?;
+    Ok(started.elapsed().as_secs_f64() / whole.as_secs_f64())
+}
+
+fn to_its_end(generation: &mut Generation, decoder: &mut StreamDecoder) -> Fallible<()> {
+    while let Some(frame) = generation.advance()? {
+        decoder.push(frame)?;
+    }
+    decoder.finish()?;
+    Ok(())
 }
 
 fn recipe(engine: &Engine, frames: usize, steering: Steering) -> Recipe {

@@ -23,15 +23,31 @@ impl<S: Studio> Kept<S> {
     pub fn new(studio: S, cache: Cache) -> Self {
         Self { studio, cache: Rc::new(cache) }
     }
+
+    /// Work that generates, and whose audio is to be kept.
+    fn kept(&self, work: Box<dyn Work>) -> Box<dyn Work> {
+        if !self.cache.is_on() {
+            return work;
+        }
+        Box::new(Generating { work, heard: Heard::default(), cache: self.cache.clone() })
+    }
 }
 
 impl<S: Studio> Studio for Kept<S> {
     fn generate(&mut self, recipe: &Recipe, settings: &Settings) -> Box<dyn Work> {
         let work = self.studio.generate(recipe, settings);
-        if !self.cache.is_on() {
-            return work;
-        }
-        Box::new(Generating { work, heard: Heard::default(), cache: self.cache.clone() })
+        self.kept(work)
+    }
+
+    fn resume(
+        &mut self,
+        recipe: &Recipe,
+        codes: Arc<PackedCodes>,
+        frame: usize,
+        settings: &Settings,
+    ) -> Box<dyn Work> {
+        let work = self.studio.resume(recipe, codes, frame, settings);
+        self.kept(work)
     }
 
     fn decode(&mut self, recipe: &Recipe, codes: Arc<PackedCodes>, settings: &Settings) -> Box<dyn Work> {

@@ -1,11 +1,10 @@
 //! The label beside the audio: everything needed to make the take again, and its codes, in the form that the `tiller`
 //! command reads.
 
-use anyhow::{Context, Result, ensure};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use tiller_models::musicgen;
+use tiller_tests::packing::{self, codes};
 
 /// The label of a take of the plugin's project.
 pub fn of(take: &Value) -> Result<musicgen::Take> {
@@ -14,8 +13,11 @@ pub fn of(take: &Value) -> Result<musicgen::Take> {
         .as_array()
         .into_iter()
         .flatten()
-        .map(|part| json!({ "vector": part["sha256"], "name": part["name"], "curve": part["curve"] }))
-        .collect();
+        .map(|part| {
+            let curve = packing::curve(&part["curve"])?;
+            Ok(json!({ "vector": part["sha256"], "name": part["name"], "curve": curve }))
+        })
+        .collect::<Result<_>>()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let label = json!({
         "schema": musicgen::SCHEMA,
@@ -48,21 +50,6 @@ pub fn of(take: &Value) -> Result<musicgen::Take> {
         .context("the plugin's project describes its take in a way this demo does not know")?;
     label.id = label.recipe.id();
     Ok(label)
-}
-
-/// A take's codes, `[codebooks][frames]`.
-pub fn codes(take: &Value) -> Result<Vec<Vec<u16>>> {
-    let packed = &take["codes"];
-    let count = |field: &str| {
-        let number = packed[field].as_u64().with_context(|| format!("the take's codes name no {field}"))?;
-        usize::try_from(number).context("the take is larger than this machine can address")
-    };
-    let (codebooks, frames) = (count("codebooks")?, count("frames")?);
-    let data = packed["data"].as_str().context("the take has no codes")?;
-    let bytes = STANDARD.decode(data).context("the take's codes are not base64")?;
-    ensure!(frames > 0 && bytes.len() == codebooks * frames * 2, "the take's codes have the wrong length");
-    let codes: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
-    Ok(codes.chunks_exact(frames).map(<[u16]>::to_vec).collect())
 }
 
 /// The first frame at which any codebook differs.

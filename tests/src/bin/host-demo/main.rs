@@ -12,7 +12,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 use tiller_tests::scene::{Scene, finish, newest_take};
-use tiller_tests::{Audio, AudioSettings, PluginFile, fixture};
+use tiller_tests::{Audio, AudioSettings, PluginFile, fixture, packing};
 
 /// What is played before the steering sets in.
 const PROMPT: &str = "solo flute";
@@ -112,7 +112,7 @@ fn bounce(
 
 /// The promise of the demo: equal while the strength is 0, different after.
 fn check(steered: &Audio, unsteered: &Audio, steered_take: &Value, plain_take: &Value) -> Result<()> {
-    let (with, without) = (label::codes(steered_take)?, label::codes(plain_take)?);
+    let (with, without) = (packing::codes(steered_take)?, packing::codes(plain_take)?);
     let token = label::first_difference(&with, &without).context("steering changed no token")?;
     let rate = fixture::frame_rate()?;
     let begins = (RISE_FROM * rate).floor() as usize;

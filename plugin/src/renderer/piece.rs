@@ -1,0 +1,161 @@
+//! The audio of a take on its way: what it is to be, how far it is, and when it becomes the take.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::desk::same_model;
+use super::job::Job;
+use super::studio::Made;
+use super::view::Status;
+use crate::audio::{Rendition, RenditionWriter};
+use crate::instance::{Clock, Instance};
+use crate::params::SLOTS;
+use crate::state::{PackedCodes, Project, Recipe, Settings, Take, Version};
+use crate::timeline::Song;
+
+/// A playing song switches to a take's new version only while it is at least this far from what is new in it, in seconds:
+/// farther than a block is long and the codec looks ahead, so that no step is heard.
+const CLEAR: f64 = 0.5;
+
+/// The audio of one take, or of several with equal recipes: of what it is, or of what it is to become.
+pub(super) struct Piece {
+    pub key: u64,
+    /// The version of the project that first asked for it; 0 for one that takes the place of another.
+    pub since: u64,
+    pub recipe: Recipe,
+    pub codes: Option<Arc<PackedCodes>>,
+    /// The version that this one continues, and how many of its frames stay as they are.
+    pub continues: Option<(Arc<PackedCodes>, usize)>,
+    /// What it became, until the takes that wait for it have taken it over.
+    pub made: Option<Box<Made>>,
+    /// Strengths of a take that was asked for in this session, and may still follow the transport.
+    pub live: Option<Live>,
+    pub audio: Arc<Rendition>,
+    pub status: Status,
+    /// How long it will take, while it is being made and as far as that can be told.
+    pub left: Option<Duration>,
+    pub work: Pending,
+}
+
+pub(super) enum Pending {
+    Begin(RenditionWriter),
+    Continue(Box<Job>, Wanted),
+    Nothing,
+}
+
+/// Whether a project still wants what is being made.
+pub(super) type Wanted = Arc<dyn Fn(&Project) -> bool + Send + Sync>;
+
+/// What a piece is to be.
+pub(super) struct Wish<'a> {
+    pub since: u64,
+    pub recipe: &'a Recipe,
+    pub codes: Option<Arc<PackedCodes>>,
+    pub continues: Option<(Arc<PackedCodes>, usize)>,
+    pub live: Option<Live>,
+}
+
+/// Where a new take's strengths come from: what the transport recorded at its place in the song, else what the
+/// parameters were when Generate was pressed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Live {
+    pub start_seconds: f64,
+    pub held: [f32; SLOTS],
+    pub follow: bool,
+}
+
+impl Piece {
+    /// A piece that is still to be made, at `rate` samples a second.
+    pub fn begin(key: u64, wish: Wish<'_>, rate: u32) -> Self {
+        let Wish { since, recipe, codes, continues, live } = wish;
+        let length = (recipe.seconds * f64::from(rate)).round() as usize;
+        let (audio, writer) = Rendition::begin(length);
+        Self {
+            key,
+            since,
+            recipe: recipe.clone(),
+            codes,
+            continues,
+            made: None,
+            live,
+            audio,
+            status: Status::Waiting,
+            left: None,
+            work: Pending::Begin(writer),
+        }
+    }
+
+    pub fn is_of(&self, take: &Take) -> bool {
+        self.is(&take.recipe, take.codes.as_ref())
+    }
+
+    pub fn is_wanted_by(&self, take: &Take) -> bool {
+        wants(take, &self.recipe, self.codes.as_ref())
+    }
+
+    pub fn is(&self, recipe: &Recipe, codes: Option<&Arc<PackedCodes>>) -> bool {
+        same((&self.recipe, self.codes.as_ref()), (recipe, codes))
+    }
+
+    /// Whether a project still wants this piece, asked from any thread.
+    pub fn wanted(&self, settings: &Settings) -> Wanted {
+        let (recipe, codes, settings) = (self.recipe.clone(), self.codes.clone(), settings.clone());
+        Arc::new(move |project| {
+            let mine = (&recipe, codes.as_ref());
+            let is_of = |take: &Take| same(mine, (&take.recipe, take.codes.as_ref()));
+            same_model(&settings, &project.settings)
+                && project.takes.iter().any(|take| is_of(take) || wants(take, mine.0, mine.1))
+        })
+    }
+
+    /// Writes what a take became into the project.
+    pub fn complete(&mut self, instance: &Instance, made: Made) {
+        let codes = Arc::new(PackedCodes::from(made.codes));
+        let version = Version { recipe: made.recipe, codes, made: Some(made.by) };
+        instance.store().edit(|project| {
+            for take in &mut project.takes {
+                if self.is_of(take) || self.is_wanted_by(take) {
+                    Arc::make_mut(take).become_version(version.clone());
+                }
+            }
+        });
+        (self.recipe, self.codes, self.continues) = (version.recipe, Some(version.codes), None);
+    }
+}
+
+type Named<'a> = (&'a Recipe, Option<&'a Arc<PackedCodes>>);
+
+fn same((recipe, codes): Named<'_>, (other, others): Named<'_>) -> bool {
+    let same_codes = match (codes, others) {
+        (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
+        (mine, its) => mine.is_none() && its.is_none(),
+    };
+    same_codes && recipe == other
+}
+
+/// Whether a take is to become what a recipe makes.
+fn wants(take: &Take, recipe: &Recipe, codes: Option<&Arc<PackedCodes>>) -> bool {
+    take.codes.is_some() && take.wanted.as_deref().is_some_and(|wanted| same((recipe, codes), (wanted, None)))
+}
+
+/// Whether the song plays what is new in a take from frame `from` on, or is about to.
+pub(super) fn sounds_near(take: &Take, from: usize, clock: &Clock) -> bool {
+    let host = &clock.host;
+    let Some(now) = host.seconds.filter(|_| host.playing && !clock.offline && !take.muted) else {
+        return false;
+    };
+    let song = Song::new(f64::from(clock.sample_rate), host.tempo, host.seconds, host.beats);
+    let start = song.seconds_of(&take.place);
+    let new = start + from as f64 / take.frame_rate();
+    (new - 2.0 * CLEAR..start + take.recipe.seconds).contains(&now)
+}
+
+impl Live {
+    pub fn at(&self, instance: &Instance, seconds: f64) -> [f32; SLOTS] {
+        std::array::from_fn(|slot| {
+            let recorded =
+                if self.follow { instance.lane.at(slot, self.start_seconds + seconds) } else { None };
+            recorded.unwrap_or(self.held[slot])
+        })
+    }
+}
