@@ -282,11 +282,11 @@ fn versions(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
     let step = |ui: &mut egui::Ui, text: &str, there: bool, hint: &str| {
         ui.add_enabled(there, egui::Button::new(RichText::new(text).size(12.0))).on_hover_text(hint).clicked()
     };
-    let redo = step(ui, "\u{2192}", later > 0, "The version that was undone");
+    let redo = step(ui, "\u{203a}", later > 0, "The version that was undone");
     let place = format!("{} of {}", earlier + 1, earlier + later + 1);
     ui.label(RichText::new(place).size(12.0).color(theme::QUIET));
     let undo =
-        step(ui, "\u{2190}", earlier > 0, "The version before this one. It stays: the take is frozen.");
+        step(ui, "\u{2039}", earlier > 0, "The version before this one. It stays: the take is frozen.");
     match (undo, redo) {
         (true, _) => Some(Wish::Undo),
         (_, true) => Some(Wish::Redo),
