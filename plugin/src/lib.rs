@@ -107,7 +107,7 @@ impl Plugin for Tiller {
         self.offline = buffer.process_mode == ProcessMode::Offline;
         self.player.activate(buffer.sample_rate, buffer.max_buffer_size, self.is_offline());
         self.renderer.attach(&self.instance);
-        context.set_latency_samples(0);
+        context.set_latency_samples(self.player.latency());
         true
     }
 
@@ -139,6 +139,8 @@ impl Plugin for Tiller {
         });
         let waker = &self.waker;
         let sounding = self.player.process(&block, notes, left, right, || waker.wake());
+        // Told again only when it has changed. A host that does not activate anew still gets what it was told.
+        context.set_latency_samples(self.player.latency());
         for (left, right) in left.iter_mut().zip(right.iter_mut()) {
             let gain = self.instance.params.gain.smoothed.next();
             *left *= gain;

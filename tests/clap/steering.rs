@@ -1,6 +1,7 @@
 //! Automation of a steering strength becomes the take's curve.
 
 use crate::{LIMIT, RENDER};
+use serde_json::json;
 use tiller_tests::scene::{Scene, curve, newest_take};
 use tiller_tests::{AudioSettings, Instance, fixture, isolated};
 
@@ -86,6 +87,32 @@ fn automation_drawn_later_gives_what_rendering_the_take_with_it_gives() {
         other.set_offline(true).unwrap();
         let song = scene.steered(&mut other, rising).unwrap();
         assert_eq!(other.play(&song).unwrap().first_difference(&second), None, "opened again");
+    });
+}
+
+#[test]
+fn with_a_look_ahead_automation_is_heard_in_the_pass_that_plays_it() {
+    isolated::run(LIMIT, &[], || {
+        let (_, whole) = render(rising);
+        let (scene, (mut instance, _)) = (steered(), render(|_| 0.0));
+        let looking = instance.state().unwrap().with_project(|project| {
+            project["settings"]["look_ahead_seconds"] = json!(1.25);
+        });
+        instance.restore(&looking.unwrap()).unwrap();
+        // It asks to be activated anew, and says then that its latency is another.
+        instance.play(&scene.pass(&instance).part(0, 512)).unwrap();
+        instance.play(&scene.pass(&instance).part(0, 512)).unwrap();
+        assert_eq!(instance.times_latency_changed(), 1);
+        let latency = u64::from(instance.latency().unwrap());
+        assert_eq!(latency, 60_000);
+        let song = scene.steered(&mut instance, rising).unwrap();
+        let song = tiller_tests::Pass { frames: song.frames + latency, ..song };
+        for bounce in ["first", "second"] {
+            let heard = instance.play(&song).unwrap();
+            let end = (latency + scene.frames(&instance)) as f64;
+            let heard = heard.between(latency as f64 / heard.sample_rate, end / heard.sample_rate);
+            assert_eq!(heard.first_difference(&whole), None, "the {bounce} bounce");
+        }
     });
 }
 

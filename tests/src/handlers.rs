@@ -1,6 +1,7 @@
 //! What the plugin may ask of this host.
 
 use clack_extensions::gui::{GuiSize, HostGui, HostGuiImpl};
+use clack_extensions::latency::{HostLatency, HostLatencyImpl};
 use clack_extensions::params::{
     HostParams, HostParamsImplMainThread, HostParamsImplShared, ParamClearFlags, ParamRescanFlags,
 };
@@ -20,6 +21,8 @@ pub struct Shared {
     window_closed: AtomicBool,
     /// How often the plugin said its state must be saved again.
     marked_dirty: AtomicU32,
+    /// How often the plugin said that its latency is another.
+    latency_changed: AtomicU32,
 }
 
 impl Shared {
@@ -36,6 +39,11 @@ impl Shared {
     /// How often the plugin has said that its state changed.
     pub fn times_marked_dirty(&self) -> u32 {
         self.marked_dirty.load(Ordering::Acquire)
+    }
+
+    /// How often the plugin has said that its latency is another.
+    pub fn times_latency_changed(&self) -> u32 {
+        self.latency_changed.load(Ordering::Acquire)
     }
 
     /// Whether the plugin closed its own window.
@@ -87,6 +95,12 @@ impl HostParamsImplMainThread for MainThread<'_> {
     fn clear(&self, _parameter: ClapId, _flags: ParamClearFlags) {}
 }
 
+impl HostLatencyImpl for MainThread<'_> {
+    fn changed(&self) {
+        self.shared.latency_changed.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
 impl HostStateImpl for MainThread<'_> {
     fn mark_dirty(&self) {
         self.shared.marked_dirty.fetch_add(1, Ordering::AcqRel);
@@ -99,6 +113,10 @@ impl HostHandlers for Headless {
     type AudioProcessor<'a> = ();
 
     fn declare_extensions(builder: &mut HostExtensions<Self>, _shared: &Self::Shared<'_>) {
-        builder.register::<HostGui>().register::<HostParams>().register::<HostState>();
+        builder
+            .register::<HostGui>()
+            .register::<HostLatency>()
+            .register::<HostParams>()
+            .register::<HostState>();
     }
 }

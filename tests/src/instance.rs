@@ -3,6 +3,7 @@
 use crate::handlers::{Headless, MainThread, Shared};
 use crate::{Audio, Pass, State, pass};
 use anyhow::{Context, Result, bail};
+use clack_extensions::latency::PluginLatency;
 use clack_extensions::params::{ParamInfoBuffer, ParamInfoFlags, PluginParams};
 use clack_extensions::render::{PluginRender, RenderMode};
 use clack_extensions::state::PluginState;
@@ -177,6 +178,18 @@ impl Instance {
         let render: PluginRender = handle.get_extension().context("the plugin has no render mode")?;
         let mode = if offline { RenderMode::Offline } else { RenderMode::Realtime };
         render.set(&handle, mode).context("the plugin refused the render mode")
+    }
+
+    /// How many frames later than it is sent everything is heard, as the plugin says.
+    pub fn latency(&mut self) -> Result<u32> {
+        let handle = self.plugin.plugin_handle();
+        let latency: PluginLatency = handle.get_extension().context("the plugin has no latency")?;
+        Ok(latency.get(&handle))
+    }
+
+    /// How often the plugin has said that its latency is another.
+    pub fn times_latency_changed(&self) -> u32 {
+        self.plugin.access_shared_handler(Shared::times_latency_changed)
     }
 
     /// The state a host would store now.

@@ -18,8 +18,11 @@
 //!    take was not yet known to the audio thread when it was due ([`unanswered`]).
 //! 6. **The same project bounces to the same bytes**, again, in other blocks, in another process: what sounds is a function
 //!    of the song's position ([`timeline`](crate::timeline)), and nothing is mixed that depends on what was heard before.
-//! 7. **Blocks that come late** while the host plays live are noticed ([`strain`]), and the renderer rests.
+//! 7. **With a look-ahead** ([`ahead`]), all of this holds for what is heard: what the song played a latency ago. The
+//!    strengths of a block act on the audio of its own place, which is due only a latency later.
+//! 8. **Blocks that come late** while the host plays live are noticed ([`strain`]), and the renderer rests.
 
+mod ahead;
 mod block;
 mod lead;
 mod misses;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::ahead::Ahead;
 use super::lead::Lead;
 use super::patience::{Allowance, Patience};
 use super::strain::Strain;
@@ -12,11 +13,14 @@ use super::voices::Voices;
 use super::watch::SystemWatch;
 use super::{Block, Note, Rendition, Stand, Watch};
 use crate::instance::{AudioEnds, Clock, Instance, Press};
-use crate::state::Wait;
+use crate::state::{MOST_LOOK_AHEAD, Wait};
 use crate::timeline::{Passage, Passing, Recorder, Song, Timeline};
 
 /// How long the renderer is waited for at least to take notice of a change.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Between two reports to the renderer of where the transport is, while it passes over takes that follow it at once.
+const REPORTS_PER_SECOND: f64 = 10.0;
 
 /// The audio thread's side of an instance.
 pub struct Player {
@@ -26,6 +30,9 @@ pub struct Player {
     passing: Passing,
     /// A passage ended outside of `process()`, and the renderer has not been roused for it.
     unheard: bool,
+    ahead: Ahead,
+    /// Where in the song the last report was made.
+    reported: f64,
     voices: Voices,
     watch: Box<dyn Watch>,
     lead: Lead,
@@ -53,6 +60,8 @@ impl Player {
             recorder: Recorder::default(),
             passing: Passing::default(),
             unheard: false,
+            ahead: Ahead::default(),
+            reported: 0.0,
             voices: Voices::default(),
             watch,
             lead: Lead::default(),
@@ -72,13 +81,34 @@ impl Player {
         self.sample_rate = sample_rate.round() as u32;
         self.lead.announce(f64::from(longest_block) / f64::from(self.sample_rate.max(1)));
         self.unanswered = Unanswered::default();
+        self.ahead = Ahead::with_room_for(self.samples(MOST_LOOK_AHEAD));
+        self.look_ahead();
         self.instance.told.stopped(false);
         self.ends.clock.write(Clock { sample_rate: self.sample_rate, offline, ..Clock::default() });
+    }
+
+    /// How many samples later than it is sent everything is heard, which the host has to be told. Wait-free.
+    #[must_use]
+    pub fn latency(&self) -> u32 {
+        u32::try_from(self.ahead.latency()).unwrap_or(u32::MAX)
+    }
+
+    /// Looks as far ahead as the project says.
+    fn look_ahead(&mut self) {
+        let latency = self.samples(self.instance.store().waiting.look_ahead());
+        if latency != self.ahead.latency() {
+            self.ahead.set(latency);
+        }
+    }
+
+    fn samples(&self, seconds: f64) -> usize {
+        (seconds * f64::from(self.sample_rate)).round() as usize
     }
 
     /// Forgets what sounds, not what is recorded or placed. Wait-free.
     pub fn reset(&mut self) {
         self.voices.silence();
+        self.ahead.set(self.ahead.latency());
         self.recorder = Recorder::default();
         self.lead.forget();
         self.strain.forget();
@@ -108,18 +138,20 @@ impl Player {
         left.fill(0.0);
         right.fill(0.0);
         let length = left.len().min(right.len());
+        self.look_ahead();
         let song = self.listen(block, length);
-        let passed = self.passed(block, length);
+        self.ahead.send(block.position.filter(|_| block.host.playing), song, length);
+        let passed = self.passed(block, length) | self.report(block, &song, length);
         let pressed = self.pressed(block);
         if pressed || passed || std::mem::take(&mut self.unheard) {
             wake();
         }
         let allowance = self.allowance(block, length);
         self.await_renderer(allowance);
-        self.account(block, &song, length);
+        self.account(&song);
         self.start_answered(block);
-        self.await_versions(allowance, block, &song, length);
-        self.await_audio(allowance, block, &song, length);
+        self.await_versions(allowance);
+        self.await_audio(allowance, length);
 
         let mut done = 0;
         let mut next = notes.next();
@@ -144,12 +176,13 @@ impl Player {
         if allowance != Allowance::Nothing {
             self.lead.leave(self.watch.now());
         }
-        let sounding = self.mix_song(block, &song, left, right);
+        self.ahead.delay(left, right);
+        self.mix_song(left, right);
         if self.left_a_take(block, &song, length) {
             wake();
         }
         self.mind_the_time(allowance, began, length);
-        sounding
+        self.sounding(block, &song)
     }
 
     /// Notes a live block that came late or took too long.
@@ -196,6 +229,23 @@ impl Player {
         let entries = &self.ends.timeline.output_buffer().entries;
         let left = entries.iter().map(|entry| entry.end(song)).any(|last| position < last && last <= end);
         self.tell(self.passing.so_far(self.sample_rate).filter(|_| left))
+    }
+
+    /// Whether the renderer is to know how far the transport has come, because a take it passes over follows at once.
+    fn report(&mut self, block: &Block, song: &Song, length: usize) -> bool {
+        let Some(position) = block.position.filter(|_| block.host.playing && self.ahead.latency() > 0) else {
+            return false;
+        };
+        let now = position as f64 / f64::from(self.sample_rate.max(1));
+        if (now - self.reported).abs() * REPORTS_PER_SECOND < 1.0 {
+            return false;
+        }
+        let entries = &self.ends.timeline.output_buffer().entries;
+        let due = entries.iter().any(|entry| entry.span(song, position, length).is_some());
+        if due {
+            self.reported = now;
+        }
+        self.tell(self.passing.so_far(self.sample_rate).filter(|_| due))
     }
 
     fn tell(&self, passage: Option<Passage>) -> bool {
@@ -256,10 +306,9 @@ impl Player {
         );
     }
 
-    /// Waits until no take that sounds here is about to be replaced by a newer version.
-    fn await_versions(&mut self, allowance: Allowance, block: &Block, song: &Song, length: usize) {
-        let Some(position) = block.position.filter(|_| block.host.playing) else { return };
-        let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
+    /// Waits until no take that is heard here is about to be replaced by a newer version.
+    fn await_versions(&mut self, allowance: Allowance) {
+        let (instance, timeline, ahead) = (&self.instance, &mut self.ends.timeline, &self.ahead);
         self.patience.wait(
             allowance,
             instance.store().waiting.patience(),
@@ -268,14 +317,17 @@ impl Player {
             || instance.told.is_stopped(),
             || {
                 timeline.update();
-                let entries = &timeline.output_buffer().entries;
-                !entries.iter().any(|entry| entry.renewed && entry.span(song, position, length).is_some())
+                let mut renewed = timeline.output_buffer().entries.iter().filter(|entry| entry.renewed);
+                !renewed.any(|entry| {
+                    let mut heard = ahead.playing();
+                    heard.any(|(_, position, length, song)| entry.span(&song, position, length).is_some())
+                })
             },
         );
     }
 
     /// Waits for the audio this block needs.
-    fn await_audio(&mut self, allowance: Allowance, block: &Block, song: &Song, length: usize) {
+    fn await_audio(&mut self, allowance: Allowance, length: usize) {
         if allowance == Allowance::Nothing {
             return;
         }
@@ -288,22 +340,26 @@ impl Player {
                 await_samples(patience, allowance, watch, instance, &entry.audio, due.end);
             }
         }
-        let Some(position) = block.position.filter(|_| block.host.playing) else { return };
-        for entry in &timeline.entries {
-            if let Some(span) = entry.span(song, position, length) {
-                await_samples(patience, allowance, watch, instance, &entry.audio, span.in_take + span.length);
+        for (_, position, length, song) in self.ahead.playing() {
+            for entry in &timeline.entries {
+                let span = entry.span(&song, position, length);
+                for (audio, part) in span.into_iter().flat_map(|span| entry.parts(span)) {
+                    await_samples(patience, allowance, watch, instance, audio, part.in_take + part.length);
+                }
             }
         }
     }
 
     /// Keeps account of what is due from takes that are not on the timeline yet.
-    fn account(&mut self, block: &Block, song: &Song, length: usize) {
+    fn account(&mut self, song: &Song) {
         let current = self.is_current();
         let timeline: &Timeline = self.ends.timeline.output_buffer();
         let sounds = timeline.sample_rate == self.sample_rate;
         if current {
             self.unanswered.settle(timeline, song, &self.instance.misses);
-        } else if let Some(position) = block.position.filter(|_| block.host.playing) {
+            return;
+        }
+        for (_, position, length, _) in self.ahead.playing() {
             self.unanswered.note(position, length, if sounds { timeline.version } else { 0 });
         }
     }
@@ -335,30 +391,37 @@ impl Player {
         }
     }
 
-    /// Mixes what the song plays here, and says for how long it goes on.
-    fn mix_song(&self, block: &Block, song: &Song, left: &mut [f32], right: &mut [f32]) -> u32 {
+    /// Mixes what is heard of the song.
+    fn mix_song(&self, left: &mut [f32], right: &mut [f32]) {
+        let timeline: &Timeline = self.ends.timeline.output_buffer();
+        if timeline.sample_rate != self.sample_rate {
+            return;
+        }
+        for (first, position, length, song) in self.ahead.playing() {
+            for entry in &timeline.entries {
+                let span = entry.span(&song, position, length);
+                for (audio, part) in span.into_iter().flat_map(|span| entry.parts(span)) {
+                    let range = first + part.in_block..first + part.in_block + part.length;
+                    let missed = audio.mix(part.in_take, &mut left[range.clone()], &mut right[range], |i| {
+                        entry.envelope.at(part.in_take + i)
+                    });
+                    let from =
+                        position.saturating_add_unsigned((part.in_block + part.length - missed) as u64);
+                    self.instance.misses.add(Some(from), missed, self.sample_rate);
+                }
+            }
+        }
+    }
+
+    /// For how many samples from here takes are still to be heard.
+    fn sounding(&self, block: &Block, song: &Song) -> u32 {
         let timeline: &Timeline = self.ends.timeline.output_buffer();
         let Some(position) = block.position.filter(|_| timeline.sample_rate == self.sample_rate) else {
             return 0;
         };
-        let length = left.len().min(right.len());
-        let mut sounding_until = position;
-        for entry in &timeline.entries {
-            sounding_until = sounding_until.max(entry.end(song));
-            if !block.host.playing {
-                continue;
-            }
-            if let Some(span) = entry.span(song, position, length) {
-                let range = span.in_block..span.in_block + span.length;
-                let missed =
-                    entry.audio.mix(span.in_take, &mut left[range.clone()], &mut right[range], |i| {
-                        entry.envelope.at(span.in_take + i)
-                    });
-                let from = position.saturating_add_unsigned((span.in_block + span.length - missed) as u64);
-                self.instance.misses.add(Some(from), missed, self.sample_rate);
-            }
-        }
-        u32::try_from(sounding_until.abs_diff(position)).unwrap_or(u32::MAX - 1)
+        let until = timeline.entries.iter().map(|entry| entry.end(song)).fold(position, i64::max);
+        let later = until.abs_diff(position).saturating_add(self.ahead.latency() as u64);
+        u32::try_from(later).unwrap_or(u32::MAX - 1)
     }
 }
 

@@ -7,7 +7,7 @@ use tiller_models::steering::{Rows, Scale};
 use super::scene::Scene;
 use super::theme;
 use crate::preferences::Preferences;
-use crate::state::{Settings, Wait};
+use crate::state::{LEAST_LOOK_AHEAD, MOST_LOOK_AHEAD, Settings, Wait};
 
 pub fn show(ui: &mut egui::Ui, scene: &Scene) {
     let config = egui::containers::menu::MenuConfig::new()
@@ -84,6 +84,9 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
         [(String::new(), "the model's default"), ("int8".to_owned(), "int8"), ("f32".to_owned(), "f32")];
     choose(ui, "precision", &mut settings.precision, &precisions);
     ui.end_row();
+    theme::caption(ui, "Automation is heard");
+    look_ahead(ui, settings);
+    ui.end_row();
     theme::caption(ui, "Waits for music");
     let waits = [
         (Wait::Automatic, "when the host bounces"),
@@ -97,6 +100,27 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
     ui.add(patience)
         .on_hover_text("As long as anything is being made, it waits on. This is for when nothing is.");
     ui.end_row();
+}
+
+/// Next pass, or in the same pass with a latency.
+fn look_ahead(ui: &mut egui::Ui, settings: &mut Settings) {
+    ui.horizontal(|ui| {
+        let now = settings.look_ahead();
+        let mut ahead = now > 0.0;
+        choose(ui, "look ahead", &mut ahead, &[(false, "from the next pass on"), (true, "at once, with latency")]);
+        let usual = 1.5;
+        let mut seconds = if now > 0.0 { now } else { usual };
+        if ahead {
+            let range = LEAST_LOOK_AHEAD..=MOST_LOOK_AHEAD;
+            ui.add(DragValue::new(&mut seconds).range(range).speed(0.05).suffix(" s")).on_hover_text(
+                "The host sends everything this much earlier. Long enough, and the music is ready when it is due.",
+            );
+        }
+        let wanted = if ahead { seconds } else { 0.0 };
+        if wanted != now {
+            settings.look_ahead_seconds = wanted;
+        }
+    });
 }
 
 fn choose<T: Clone + PartialEq>(ui: &mut egui::Ui, id: &str, value: &mut T, options: &[(T, &str)]) {

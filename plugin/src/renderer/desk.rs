@@ -2,18 +2,19 @@
 
 use std::sync::{Arc, Weak};
 
-use super::follow::follow;
+use super::follow::{Company, follow};
 use super::job::{Job, Outcome};
 use super::manners::HostAudio;
 use super::piece::{Live, Pending, Piece, Wish, sounds_near};
 use super::recipe::take_of;
-use super::studio::{ModelCard, Studio};
+use super::studio::{ModelCard, Strengths, Studio};
 use super::underway::{Doing, Underway};
 use super::urgency::{SILENT, Urgency, due};
 use super::view::{Status, TakeView, View};
 use crate::audio::Stand;
 use crate::instance::{Instance, Press};
-use crate::state::{Project, Settings, Take, curve};
+use crate::params::SLOTS;
+use crate::state::{Project, Recipe, Settings, Take, curve};
 use crate::timeline::{Entry, Envelope, Passage, Timeline};
 
 /// The renderer's books on one instance.
@@ -65,7 +66,7 @@ impl Desk {
             self.passages.push(passage);
         }
         let jumped = self.passages.iter().any(|passage| passage.over);
-        follow(&instance, &mut self.passages);
+        let accompanied = follow(&instance, &mut self.passages, &mut self.pieces);
         self.take_over(&instance, jumped);
         let rate = instance.clock().sample_rate;
         let version = instance.store().version();
@@ -87,7 +88,7 @@ impl Desk {
             || (answered, followed) != (self.answered, self.followed);
         if changed {
             self.settings = Some(project.settings.clone());
-            self.bring_in_line(&project, version, rate, &live);
+            self.bring_in_line(&project, version, rate, &live, accompanied);
             self.in_line_with = Some((version, rate));
             (self.answered, self.followed) = (answered, followed);
         }
@@ -113,8 +114,7 @@ impl Desk {
             let due = takes.map(|take| due(&clock, take, ready)).fold(SILENT, f64::min);
             Urgency::new(index, piece.codes.is_none(), due)
         };
-        let open =
-            self.pieces.iter().enumerate().filter(|(_, piece)| !matches!(piece.work, Pending::Nothing));
+        let open = self.pieces.iter().enumerate().filter(|(_, piece)| piece.is_open());
         open.map(urgency).min_by(Urgency::order)
     }
 
@@ -142,18 +142,20 @@ impl Desk {
         piece.left = job.left();
         self.show(&instance, &project);
         let piece = &mut self.pieces[index];
-        let live = piece.live;
-        let strengths = live.map(|live| {
-            let instance = &instance;
-            move |seconds: f64| live.at(instance, seconds)
-        });
+        let (live, company) = (piece.live, piece.company.clone());
+        let strengths = |seconds: f64| match (live, &company) {
+            (Some(live), _) => live.at(&instance, seconds),
+            (None, Some(company)) => company.at(&instance.lane, seconds),
+            (None, None) => [0.0; SLOTS],
+        };
+        let strengths = (live.is_some() || company.is_some()).then_some(&strengths as &Strengths);
         let doing = (!job.is_brief()).then(|| Doing {
             instance: self.instance.clone(),
             rate,
             wanted: wanted.clone(),
             cancel: job.cancel(),
         });
-        match underway.during(doing, || job.step(strengths.as_ref().map(|at| at as _))) {
+        match underway.during(doing, || job.step(strengths)) {
             Outcome::Continues(job) => piece.work = Pending::Continue(job, wanted),
             Outcome::Finished(made) => {
                 debug_assert_eq!(piece.audio.stand(), Stand::Complete);
@@ -200,7 +202,14 @@ impl Desk {
         }
     }
 
-    fn bring_in_line(&mut self, project: &Project, version: u64, rate: u32, live: &[(Arc<Take>, Live)]) {
+    fn bring_in_line(
+        &mut self,
+        project: &Project,
+        version: u64,
+        rate: u32,
+        live: &[(Arc<Take>, Live)],
+        accompanied: Vec<(Recipe, Company)>,
+    ) {
         let mut before = std::mem::take(&mut self.pieces);
         if rate == 0 || self.in_line_with.is_some_and(|(_, old)| old != rate) {
             before.clear();
@@ -220,6 +229,7 @@ impl Desk {
                     codes: take.codes.clone(),
                     continues: None,
                     live,
+                    company: None,
                 },
             );
             if let (Some(recipe), Some(codes)) = (&take.wanted, &take.codes) {
@@ -232,7 +242,9 @@ impl Desk {
                     || {
                         let continues = Some((codes.clone(), frame));
                         // Something of the take has sounded all the time.
-                        Wish { since: 0, recipe, codes: None, continues, live: None }
+                        let company = accompanied.iter().find(|(wanted, _)| *wanted == **recipe);
+                        let company = company.map(|(_, company)| company.clone());
+                        Wish { since: 0, recipe, codes: None, continues, live: None, company }
                     },
                 );
             }
@@ -276,7 +288,8 @@ impl Desk {
         for piece in &mut self.pieces {
             let heard = |take: &Arc<Take>| {
                 let from = piece.continues.as_ref().map_or(0, |(_, frame)| *frame);
-                piece.is_wanted_by(take) && !jumped && sounds_near(take, from, &clock)
+                let same_so_far = piece.company.is_some();
+                piece.is_wanted_by(take) && !same_so_far && !jumped && sounds_near(take, from, &clock)
             };
             if project.takes.iter().any(heard) {
                 continue;
@@ -291,11 +304,13 @@ impl Desk {
         let entry = |take: &Arc<Take>| {
             let piece = self.pieces.iter().find(|piece| piece.is_of(take))?;
             let failed = |piece: &Piece| matches!(piece.status, Status::Failed(_));
-            let renewed = self.pieces.iter().any(|piece| piece.is_wanted_by(take) && !failed(piece));
+            let next = self.pieces.iter().find(|piece| piece.is_wanted_by(take) && !failed(piece));
+            let renewal = next.and_then(|next| next.renewal(take, rate));
+            let renewed = next.is_some() && renewal.is_none();
             let (place, audio) = (take.place, piece.audio.clone());
             let (key, since) = (piece.key, piece.since);
             let envelope = Envelope::new(take.gain, take.fades, audio.length(), rate);
-            Some(Entry { key, place, envelope, since, audio, renewed })
+            Some(Entry { key, place, envelope, since, audio, renewed, renewal })
         };
         Timeline {
             entries: project.takes.iter().filter(|take| !take.muted).filter_map(entry).collect(),

@@ -8,11 +8,9 @@ use tiller_models::musicgen::{self, Cancel, Engine, Generation};
 use tiller_models::steering::{self, Vector};
 
 use super::engine::{planar, sentence};
+use super::follow::LOOK_AT_STRENGTHS;
 use super::studio::{Audio, Made, Stage, Step, Strengths};
 use crate::state::{MadeBy, PackedCodes, Recipe, curve};
-
-/// Frames between two looks at strengths that changed while a take is generated: half a second.
-const LOOK_AT_STRENGTHS: usize = 25;
 
 /// A generation, its decoder and all they have made, so that another version can go on from any of its frames.
 pub(super) struct Frames {
@@ -132,7 +130,8 @@ impl Frames {
             self.decode_known(done)?;
             return Ok(Step::More(self.tell()));
         }
-        if strengths.is_some() && done > 0 && done.is_multiple_of(LOOK_AT_STRENGTHS) {
+        let looks = self.generation.behind() == 0 && done.is_multiple_of(LOOK_AT_STRENGTHS);
+        if strengths.is_some() && done > 0 && looks {
             self.follow(recipe, strengths)?;
         }
         if self.generation.catch_up().map_err(sentence)? {

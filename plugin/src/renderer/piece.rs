@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::desk::same_model;
+use super::follow::Company;
 use super::job::Job;
-use super::studio::Made;
+use super::studio::{Made, Stage};
 use super::view::Status;
 use crate::audio::{Rendition, RenditionWriter};
 use crate::instance::{Clock, Instance};
 use crate::params::SLOTS;
 use crate::state::{PackedCodes, Project, Recipe, Settings, Take, Version};
-use crate::timeline::Song;
+use crate::timeline::{Renewal, Song};
 
 /// A playing song switches to a take's new version only while it is at least this far from what is new in it, in seconds:
 /// farther than a block is long and the codec looks ahead, so that no step is heard.
 const CLEAR: f64 = 0.5;
+
+/// Frames before a change that its audio may already act on: more than the codec and the resampler look ahead.
+const FRAMES_ASIDE: usize = 10;
 
 /// The audio of one take, or of several with equal recipes: of what it is, or of what it is to become.
 pub(super) struct Piece {
@@ -30,6 +34,8 @@ pub(super) struct Piece {
     pub made: Option<Box<Made>>,
     /// Strengths of a take that was asked for in this session, and may still follow the transport.
     pub live: Option<Live>,
+    /// The transport's company, if it is made while that passes over the take.
+    pub company: Option<Company>,
     pub audio: Arc<Rendition>,
     pub status: Status,
     /// How long it will take, while it is being made and as far as that can be told.
@@ -53,6 +59,7 @@ pub(super) struct Wish<'a> {
     pub codes: Option<Arc<PackedCodes>>,
     pub continues: Option<(Arc<PackedCodes>, usize)>,
     pub live: Option<Live>,
+    pub company: Option<Company>,
 }
 
 /// Where a new take's strengths come from: what the transport recorded at its place in the song, else what the
@@ -67,7 +74,7 @@ pub(super) struct Live {
 impl Piece {
     /// A piece that is still to be made, at `rate` samples a second.
     pub fn begin(key: u64, wish: Wish<'_>, rate: u32) -> Self {
-        let Wish { since, recipe, codes, continues, live } = wish;
+        let Wish { since, recipe, codes, continues, live, company } = wish;
         let length = (recipe.seconds * f64::from(rate)).round() as usize;
         let (audio, writer) = Rendition::begin(length);
         Self {
@@ -78,11 +85,42 @@ impl Piece {
             continues,
             made: None,
             live,
+            company,
             audio,
             status: Status::Waiting,
             left: None,
             work: Pending::Begin(writer),
         }
+    }
+
+    /// It is to become what is now known to be wanted; what was made is a part of that.
+    pub fn turn_into(&mut self, recipe: Recipe, settings: &Settings) {
+        self.recipe = recipe;
+        let wanted = self.wanted(settings);
+        if let Pending::Continue(_, before) = &mut self.work {
+            *before = wanted;
+        }
+    }
+
+    /// Whether there is something to do on it now.
+    pub fn is_open(&self) -> bool {
+        let next = match &self.work {
+            Pending::Nothing => return false,
+            Pending::Begin(_) => self.continues.as_ref().map(|(_, frame)| *frame),
+            Pending::Continue(job, _) => match job.stage() {
+                Stage::Generating { frame, .. } => Some(frame),
+                _ => None,
+            },
+        };
+        let Some((company, next)) = self.company.as_ref().zip(next) else { return true };
+        !company.holds(next)
+    }
+
+    /// From which sample of the take on it is heard while the transport passes, at `rate` samples a second.
+    pub fn renewal(&self, take: &Take, rate: u32) -> Option<Renewal> {
+        let (_, frame) = self.company.as_ref().and(self.continues.as_ref())?;
+        let seconds = frame.saturating_sub(FRAMES_ASIDE) as f64 / take.frame_rate();
+        Some(Renewal { from: (seconds * f64::from(rate)) as usize, audio: self.audio.clone() })
     }
 
     pub fn is_of(&self, take: &Take) -> bool {

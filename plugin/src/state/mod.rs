@@ -21,7 +21,7 @@ pub use fades::Fades;
 pub use history::{History, Version};
 pub use key::{Key, Mode, Root};
 pub use packing::PackedCodes;
-pub use project::{Position, Project, SCHEMA, Settings, Slot, Wait};
+pub use project::{LEAST_LOOK_AHEAD, MOST_LOOK_AHEAD, Position, Project, SCHEMA, Settings, Slot, Wait};
 pub use recipe::{Recipe, Steering};
 pub use store::{FIELD, Problem, Store};
 pub use take::{Anchor, MadeBy, Place, Take};

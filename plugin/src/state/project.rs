@@ -12,6 +12,11 @@ use crate::timeline::Snap;
 /// The schema this build writes, and the newest it reads.
 pub const SCHEMA: u32 = 2;
 
+/// Shortest look-ahead, seconds: half a second of music is decoded at a time, and it has to be generated first.
+pub const LEAST_LOOK_AHEAD: f64 = 1.0;
+/// Longest look-ahead, seconds. Hosts delay everything else by as much.
+pub const MOST_LOOK_AHEAD: f64 = 10.0;
+
 /// Everything a project stores besides parameter values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -59,6 +64,10 @@ pub struct Settings {
     pub follow_automation: bool,
     /// Whether all takes are frozen: whatever automation passes, none changes.
     pub freeze: bool,
+    /// By how much the host is to send everything earlier than it is heard, so that automation acts in the pass that
+    /// plays it, in seconds from [`LEAST_LOOK_AHEAD`] to [`MOST_LOOK_AHEAD`]; 0: not at all, and it acts from the next
+    /// pass on.
+    pub look_ahead_seconds: f64,
     /// Whether a take started by a MIDI note fades when the note ends.
     pub release_on_note_off: bool,
     /// Whether audio that is due and not ready is waited for.
@@ -127,6 +136,7 @@ impl Default for Settings {
             key: None,
             follow_automation: true,
             freeze: false,
+            look_ahead_seconds: 0.0,
             release_on_note_off: false,
             wait: Wait::default(),
             patience_seconds: 60.0,
@@ -136,6 +146,19 @@ impl Default for Settings {
             scale: Scale::default(),
             rows: Rows::default(),
             layers: Layers::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// The look-ahead, brought into its range: scripts may write any number.
+    #[must_use]
+    pub fn look_ahead(&self) -> f64 {
+        // Not a number is no look-ahead.
+        if self.look_ahead_seconds > 0.0 {
+            self.look_ahead_seconds.clamp(LEAST_LOOK_AHEAD, MOST_LOOK_AHEAD)
+        } else {
+            0.0
         }
     }
 }

@@ -72,6 +72,18 @@ pub struct Entry {
     pub audio: Arc<Rendition>,
     /// Whether a newer version of it is being made.
     pub renewed: bool,
+    /// What it becomes while the transport passes over it.
+    pub renewal: Option<Renewal>,
+}
+
+/// The part of a take that changes while the transport passes over it, so far ahead of what is heard that it is ready
+/// when it is due.
+#[derive(Debug, Clone)]
+pub struct Renewal {
+    /// The take's sample from which on this is heard. Before it, both are the same.
+    pub from: usize,
+    /// Audio of the whole take as it will be.
+    pub audio: Arc<Rendition>,
 }
 
 impl Entry {
@@ -85,5 +97,20 @@ impl Entry {
     #[must_use]
     pub fn span(&self, song: &Song, position: i64, length: usize) -> Option<Span> {
         Span::between(song.start_of(&self.place), self.audio.length(), position, length)
+    }
+
+    /// A part of this take, cut where its renewal begins, each piece with the audio it is heard from.
+    pub fn parts(&self, span: Span) -> impl Iterator<Item = (&Rendition, Span)> {
+        let renewed = self.renewal.as_ref();
+        let first = renewed.map_or(usize::MAX, |renewal| renewal.from);
+        let before = first.clamp(span.in_take, span.in_take + span.length) - span.in_take;
+        let after = Span {
+            in_block: span.in_block + before,
+            in_take: span.in_take + before,
+            length: span.length - before,
+        };
+        let parts = [(&*self.audio, Span { length: before, ..span })].into_iter();
+        let parts = parts.chain(renewed.map(|renewal| (&*renewal.audio, after)));
+        parts.filter(|(_, part)| part.length > 0)
     }
 }

@@ -16,10 +16,16 @@ pub struct Passage {
 }
 
 impl Passage {
+    /// Whether it passed a part of what lies from `start` to `end`.
+    #[must_use]
+    pub fn touches(&self, start: f64, end: f64) -> bool {
+        self.from < end && self.to > start
+    }
+
     /// Whether it passed a part of what lies from `start` to `end` and has left that.
     #[must_use]
     pub fn has_left(&self, start: f64, end: f64) -> bool {
-        self.from < end && self.to > start && (self.over || self.to >= end)
+        self.touches(start, end) && (self.over || self.to >= end)
     }
 
     /// Whether the strength for a second of the song was recorded in it.

@@ -14,6 +14,7 @@ mod caching;
 mod cancelling;
 mod faults;
 mod inferring;
+mod looking_ahead;
 mod misses;
 mod offline;
 mod ordering;

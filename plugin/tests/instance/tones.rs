@@ -23,6 +23,8 @@ pub struct Log {
     pub resumed: AtomicUsize,
     pub resumed_at: AtomicUsize,
     pub steps: AtomicUsize,
+    /// Frames of the latest work.
+    pub frames: AtomicUsize,
     pub dropped: AtomicUsize,
     /// While it is set, the renderer is caught in a step of a take with the prompt `held`.
     pub hold: AtomicBool,
@@ -159,6 +161,7 @@ impl Work for Tone {
         }
         let frame = self.frame;
         self.frame += 1;
+        self.log.frames.store(self.frame, Ordering::SeqCst);
         let strength = match (strengths, self.recipe.steering.first()) {
             (Some(at), Some(steering)) => at(frame as f64 / 50.0)[steering.slot - 1],
             (None, Some(steering)) => steering.curve.at(frame),
