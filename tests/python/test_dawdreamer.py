@@ -27,14 +27,14 @@ class DawDreamer(unittest.TestCase):
             path.write_bytes(vst3_preset.write(preset, state))
             self.assertTrue(self.plugin.load_vst3_preset(str(path)))
 
-    def restore_a_take(self, seconds: float):
+    def restore_a_take(self, seconds: float, **settings):
         # DawDreamer does not say that it renders offline: told to wait always, a test need not care when that is known.
         # It cannot write a preset, so pedalboard says what a fresh instance's looks like.
         import pedalboard
 
         preset = pedalboard.load_plugin(PLUGIN, initialization_timeout=WARM_UP).preset_data
         state = vst3_preset.read(preset)
-        settings = dict(vst3_preset.project(state)["settings"], wait="always")
+        settings = dict(vst3_preset.project(state)["settings"], wait="always", **settings)
         self.restore(vst3_preset.with_project(state, takes=[take(seconds)], settings=settings), preset)
 
     def test_parameter_names_and_order_are_frozen(self):
@@ -51,6 +51,18 @@ class DawDreamer(unittest.TestCase):
         self.assertGreater(np.abs(audio[:, :RATE]).max(), 1e-3)
         self.assertEqual(np.abs(audio[:, RATE + RATE // 4 :]).max(), 0.0)
         self.assertTrue(np.array_equal(audio, self.render(2.0)))
+
+    def test_a_look_ahead_is_reported_and_delays_by_what_is_reported(self):
+        self.restore_a_take(1.0)
+        plain = self.render(1.0)
+        self.setUp()
+        self.restore_a_take(1.0, look_ahead_seconds=1.25)
+        later = self.render(2.25)
+        latency = self.plugin.get_latency_samples()
+        self.assertEqual(latency, RATE * 5 // 4)
+        # DawDreamer does not make up for it.
+        self.assertEqual(np.abs(later[:, :latency]).max(), 0.0)
+        self.assertTrue(np.array_equal(later[:, latency:], plain))
 
     def test_saved_state_plays_the_same_in_another_instance(self):
         self.restore_a_take(1.0)
