@@ -49,6 +49,26 @@ fn the_take_is_rendered_with_the_automation_that_passed() {
 }
 
 #[test]
+fn a_modulator_on_a_strength_is_recorded_as_automation_is() {
+    isolated::run(LIMIT, &[], || {
+        let scene = steered();
+        let mut instance = scene.open(&fixture::plugin().unwrap(), AudioSettings::default()).unwrap();
+        instance.set("steer1", "0.5").unwrap();
+        let units = instance.typed("steer1", "1").unwrap() - instance.typed("steer1", "0").unwrap();
+        let rate = instance.settings().sample_rate;
+        let song = scene.pass(&instance).modulate("steer1", rate, |seconds| rising(seconds) / 2.0 * units);
+        instance.play(&song).unwrap();
+        scene.generate(&mut instance, RENDER).unwrap();
+        let curve = curve(&newest_take(&mut instance).unwrap()).unwrap();
+        for (frame, strength) in curve.iter().enumerate() {
+            let wanted = 0.5 + rising((frame as f64 + 0.5) / CURVE_RATE) / 2.0;
+            assert!((strength - wanted).abs() < 0.05, "frame {frame}: {strength} where {wanted} was played");
+        }
+        assert!(curve.len() > 100, "the strength never moved: {curve:?}");
+    });
+}
+
+#[test]
 fn audio_is_the_same_to_the_bit_until_the_strength_leaves_zero_and_differs_after() {
     isolated::run(LIMIT, &[], || {
         let (_, steered) = render(rising);

@@ -4,7 +4,7 @@ use crate::handlers::Headless;
 use crate::{Audio, AudioSettings, Parameter, Song};
 use anyhow::{Context, Result, anyhow};
 use clack_host::events::Pckn;
-use clack_host::events::event_types::{NoteOffEvent, NoteOnEvent, ParamValueEvent};
+use clack_host::events::event_types::{NoteOffEvent, NoteOnEvent, ParamModEvent, ParamValueEvent};
 use clack_host::prelude::*;
 use clack_host::utils::ClapId;
 use std::time::{Duration, Instant};
@@ -34,6 +34,8 @@ pub enum Pace {
 pub enum Event {
     /// The parameter with this id in the source takes a value, in the host's units.
     Parameter(&'static str, f64),
+    /// The parameter is moved away from its value by this much, in the host's units, as a modulator does.
+    Modulation(&'static str, f64),
     /// A key goes down, with velocity 0 to 1.
     NoteOn(u8, f64),
     /// A key comes up.
@@ -85,11 +87,24 @@ impl Pass {
     /// The same pass with automation of one parameter: a value every 5 ms of `rate` frames per second, taken from
     /// `curve`, which maps seconds from the start of the pass to the host's value.
     pub fn automate(mut self, name: &'static str, rate: f64, curve: impl Fn(f64) -> f64) -> Self {
-        let step = (rate / 200.0).max(1.0) as u64;
-        let points = (0..self.frames.div_ceil(step)).map(|point| point * step);
+        let points = self.points(rate);
         self.events.extend(points.map(|at| (at, Event::Parameter(name, curve(at as f64 / rate)))));
         self.events.sort_by_key(|(at, _)| *at);
         self
+    }
+
+    /// As [`automate`](Self::automate), but moving the parameter away from the value it has.
+    pub fn modulate(mut self, name: &'static str, rate: f64, curve: impl Fn(f64) -> f64) -> Self {
+        let points = self.points(rate);
+        self.events.extend(points.map(|at| (at, Event::Modulation(name, curve(at as f64 / rate)))));
+        self.events.sort_by_key(|(at, _)| *at);
+        self
+    }
+
+    /// Frames 5 ms apart.
+    fn points(&self, rate: f64) -> impl Iterator<Item = u64> + use<> {
+        let step = (rate / 200.0).max(1.0) as u64;
+        (0..self.frames.div_ceil(step)).map(move |point| point * step)
     }
 
     /// The part of this pass from frame `from`, `frames` long or up to its end, with what happens in it.
@@ -201,12 +216,17 @@ fn block_length(blocks: &Blocks, longest: u32, index: usize) -> u64 {
 }
 
 fn push(buffer: &mut EventBuffer, time: u32, event: &Event) -> Result<()> {
+    let parameter = |name: &str| {
+        ClapId::from_raw(Parameter::number(name))
+            .with_context(|| format!("`{name}` cannot be a parameter id"))
+    };
     let key = |key: u8| Pckn::new(0_u16, 0_u16, u16::from(key), clack_host::events::Match::All);
     match event {
         Event::Parameter(name, value) => {
-            let id = ClapId::from_raw(Parameter::number(name))
-                .with_context(|| format!("`{name}` cannot be a parameter id"))?;
-            buffer.push(&ParamValueEvent::new(time, id, Pckn::match_all(), *value));
+            buffer.push(&ParamValueEvent::new(time, parameter(name)?, Pckn::match_all(), *value));
+        }
+        Event::Modulation(name, amount) => {
+            buffer.push(&ParamModEvent::new(time, parameter(name)?, Pckn::match_all(), *amount));
         }
         Event::NoteOn(note, velocity) => buffer.push(&NoteOnEvent::new(time, key(*note), *velocity)),
         Event::NoteOff(note) => buffer.push(&NoteOffEvent::new(time, key(*note), 0.0)),

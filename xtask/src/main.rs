@@ -12,6 +12,7 @@ mod licences;
 mod matrix;
 mod process;
 mod python;
+mod realtime;
 mod report;
 mod runtime;
 mod screenshot;
@@ -33,6 +34,7 @@ Usage: cargo xtask COMMAND
   bundle [--release]  package the CLAP and VST3 for this system in target/bundled/
   install [--release] package, then put the plugins where hosts look
   bench               speed, start-up time and memory, measured in one run
+  realtime            the plugin's tests under the real-time sanitizer (needs a nightly compiler)
   report model        what independent judges hear in the embedded model: docs/report/model.md
                       (--seeds N clips a prompt, --quick, --validate-only)
   screenshot [FOLDER] pictures of the editor in a real host window (default docs)
@@ -60,6 +62,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["install"] => install::run(&workspace, build::Profile::Dev),
         ["install", "--release"] => install::run(&workspace, build::Profile::Release),
         ["bench"] => bench::run(&workspace),
+        ["realtime"] => realtime::run(&workspace),
         ["report", "model", options @ ..] => report::run(&workspace, options),
         ["screenshot"] => screenshot::run(&workspace, "docs"),
         ["screenshot", folder] => screenshot::run(&workspace, folder),

@@ -3,8 +3,10 @@
 
 // Sample counts of tests are small, and a test has no one to hand an error to.
 #![allow(clippy::cast_possible_wrap, clippy::unwrap_used)]
+#![cfg_attr(realtime_sanitizer, feature(sanitize))]
 
 mod host;
+mod realtime;
 mod tempo;
 mod time;
 mod tones;
