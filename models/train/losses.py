@@ -22,26 +22,34 @@ def waveform(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 
 def spectral(x: torch.Tensor, y: torch.Tensor, windows: tuple = WINDOWS) -> tuple:
-    """Mean spectral convergence and mean log-magnitude error over some windows."""
-    convergence = log_error = 0.0
+    """Mean spectral convergence, log-magnitude error and log-mel error over some windows."""
+    convergence = log_error = mel_error = 0.0
     for size in windows:
         a, b = magnitude(x, size), magnitude(y, size)
         convergence = convergence + (torch.linalg.vector_norm(a - b, dim=(1, 2))
                                      / torch.linalg.vector_norm(a, dim=(1, 2)).clamp(min=1e-2)).mean()
-        log_error = log_error + F.l1_loss((b + FLOOR).log(), (a + FLOOR).log())
-    return convergence / len(windows), log_error / len(windows)
+        log_error = log_error + _log_difference(a, b, FLOOR)
+        mel_error = mel_error + _log_difference(_mel(a, size), _mel(b, size), 5 * FLOOR)
+    return convergence / len(windows), log_error / len(windows), mel_error / len(windows)
 
 
 _MEL = {}
+BANDS = {2048: 80, 1024: 64, 512: 40, 128: 12}  # mel bands that a window's bins can tell apart
 
 
-def mel_distance(x: torch.Tensor, y: torch.Tensor, size: int = 2048, bands: int = 80) -> torch.Tensor:
+def mel_distance(x: torch.Tensor, y: torch.Tensor, size: int = 2048) -> torch.Tensor:
     """Mean absolute difference of log mel spectrograms, in nats."""
-    key = (size, bands)
-    if key not in _MEL:
-        _MEL[key] = torch.from_numpy(librosa.filters.mel(sr=32_000, n_fft=size, n_mels=bands, norm=None))
-    a, b = (torch.einsum("mf,bft->bmt", _MEL[key], magnitude(w, size)) for w in (x, y))
-    return F.l1_loss((b + 5 * FLOOR).log(), (a + 5 * FLOOR).log())
+    return _log_difference(*(_mel(magnitude(wave, size), size) for wave in (x, y)), 5 * FLOOR)
+
+
+def _mel(spectrum: torch.Tensor, size: int) -> torch.Tensor:
+    if size not in _MEL:
+        _MEL[size] = torch.from_numpy(librosa.filters.mel(sr=32_000, n_fft=size, n_mels=BANDS[size], norm=None))
+    return torch.einsum("mf,bft->bmt", _MEL[size], spectrum)
+
+
+def _log_difference(a: torch.Tensor, b: torch.Tensor, floor: float) -> torch.Tensor:
+    return F.l1_loss((b + floor).log(), (a + floor).log())
 
 
 def si_sdr(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

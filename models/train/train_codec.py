@@ -2,8 +2,9 @@
 
     python train_codec.py --work target/train --minutes 40
 
-Checkpoints every minute to `codec.pt` and goes on from it; writes `codec.safetensors` and the
-curve `codec.csv` (held-out figures). The learning rate reaches zero when the minutes are spent.
+Checkpoints every few minutes to `codec.pt` and goes on from it; without one, but with a `codec.safetensors`, it trains
+that one on. Writes `codec.safetensors` and the curve `codec.csv` (held-out figures). The learning rate reaches zero when
+the minutes are spent.
 """
 
 import argparse
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 import losses
 from codec import Codec
@@ -54,7 +55,7 @@ def evaluate(codec: Codec, waves: torch.Tensor) -> dict:
     with torch.autocast("cpu", torch.bfloat16):
         decoded = codec.decode(latent)
     codec.train()
-    convergence, log_error = losses.spectral(waves, decoded)
+    convergence, log_error, _ = losses.spectral(waves, decoded)
     return {"si_sdr": losses.si_sdr(waves, decoded).median().item(), "mel": losses.mel_distance(waves, decoded).item(),
             "convergence": convergence.item(), "log_stft": log_error.item(),
             "error": losses.waveform(waves, decoded).item(), **{f"used{q}": u for q, u in enumerate(used)}}
@@ -70,6 +71,7 @@ def main():
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--adam-lr", type=float, default=1e-3)
     parser.add_argument("--adam-only", action="store_true")
+    parser.add_argument("--mel", type=float, default=0.6, help="weight of the log-mel error")
     parser.add_argument("--adversary-from", type=float, default=1.0,
                         help="share of the time; at the usual 1 never, since in the hour of two cores it only harms")
     parser.add_argument("--threads", type=int, default=2)
@@ -99,6 +101,9 @@ def main():
         spent, step = saved["spent"], saved["step"]
         rng = np.random.default_rng(step)
         print(f"going on from step {step}, {spent / 60:.1f} min", flush=True)
+    elif (a.work / "codec.safetensors").exists():
+        codec.load_published(load_file(a.work / "codec.safetensors"))
+        print("training on from codec.safetensors", flush=True)
     log_path = a.work / "codec.csv"
     fresh = not log_path.exists()
     log = log_path.open("a", newline="")
@@ -128,15 +133,13 @@ def main():
         with torch.autocast("cpu", torch.bfloat16):
             y = codec.decode(latent)
         error = losses.waveform(x, y)
-        ramp = min(1.0, max(0.0, (progress - SPECTRAL_FROM) / RAMP))
+        ramp = 1.0 if codec.quantiser.ready else min(1.0, max(0.0, (progress - SPECTRAL_FROM) / RAMP))
         loss = error + 0.5 * commitment
         if ramp:
             # Spectra of every window cost as much as the codec itself: a step looks through one or two of them.
             windows = WINDOW_TURNS[step % len(WINDOW_TURNS)]
-            convergence, log_error = losses.spectral(x, y, windows)
-            loss = loss + ramp * (0.6 * convergence + 0.5 * log_error)
-            if 2048 in windows:
-                loss = loss + ramp * len(WINDOW_TURNS) * 0.2 * losses.mel_distance(x, y)
+            convergence, log_error, mel_error = losses.spectral(x, y, windows)
+            loss = loss + ramp * (0.6 * convergence + 0.5 * log_error + a.mel * mel_error)
         if progress >= a.adversary_from:
             half, chosen = slice(step % 2, None, 2), rng.choice(len(adversary.listeners), 2, replace=False)
             with torch.autocast("cpu", torch.bfloat16):
@@ -159,7 +162,7 @@ def main():
         if step % 20 == 0:
             print(f"{spent / 60:6.2f} min  step {step}  error {np.mean(running[-20:]):.3f}  loss {loss.item():.3f}"
                   f"  commitment {commitment.item():.3f}  {a.batch * length / RATE * step / spent:.0f} s/s", flush=True)
-        if spent - saved_at > 60:
+        if spent - saved_at > 150:
             saved_at = spent
             figures = evaluate(codec, held_out)
             if fresh:
