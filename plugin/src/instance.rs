@@ -14,7 +14,7 @@ use crate::audio::Misses;
 use crate::params::{SLOTS, TillerParams};
 use crate::renderer::View;
 use crate::state::Store;
-use crate::timeline::{Landing, Lane, Passage, Timeline};
+use crate::timeline::{Landing, Lane, Passage, Standing, Timeline};
 
 /// Generate presses that may wait for the renderer. More in one moment are a stuck button.
 const PRESSES: usize = 64;
@@ -32,6 +32,8 @@ pub struct Instance {
     pub presses: Post<Press>,
     /// Stretches of the song that the transport has passed, on their way to the renderer.
     pub passages: Post<Passage>,
+    /// The song's tempo as it stood last.
+    pub standing: Standing,
     /// Counts everything the renderer gets done for anyone, so that waiting has an end when nothing is.
     pub progress: AtomicU64,
     /// Audio that was due and not there.
@@ -196,6 +198,7 @@ impl Instance {
             lane: Lane::default(),
             presses: Post::with_room_for(PRESSES),
             passages: Post::with_room_for(PASSAGES),
+            standing: Standing::default(),
             outdated: AtomicU32::new(0),
             progress: AtomicU64::new(0),
             misses: Misses::default(),

@@ -143,7 +143,8 @@ impl Player {
         self.ahead.send(block.position.filter(|_| block.host.playing), song, length);
         let passed = self.passed(block, length) | self.report(block, &song, length);
         let pressed = self.pressed(block);
-        if pressed || passed || std::mem::take(&mut self.unheard) {
+        let retimed = self.instance.standing.note(song.steady_tempo, block.host.playing);
+        if retimed || pressed || passed || std::mem::take(&mut self.unheard) {
             wake();
         }
         let allowance = self.allowance(block, length);
@@ -284,11 +285,11 @@ impl Player {
         }
     }
 
-    /// Waits until the renderer has seen every press, every passage and every change of the project.
+    /// Waits until the renderer has seen every press, passage and tempo, and every change of the project.
     fn await_renderer(&mut self, allowance: Allowance) {
         let (instance, timeline) = (&self.instance, &mut self.ends.timeline);
         let (presses, version) = (instance.presses.sent(), instance.store().version());
-        let passages = instance.passages.sent();
+        let passed = instance.passages.sent() + instance.standing.changes();
         self.patience.wait(
             allowance,
             instance.store().waiting.patience().max(LEAST_PATIENCE),
@@ -299,7 +300,7 @@ impl Player {
                 timeline.update();
                 let timeline = timeline.output_buffer();
                 timeline.answered >= presses
-                    && timeline.followed >= passages
+                    && timeline.followed >= passed
                     && timeline.version >= version
                     && timeline.sample_rate == self.sample_rate
             },

@@ -56,7 +56,7 @@ pub fn handles(body: Rect, fades: Fades, seconds: f64) -> [Pos2; 2] {
 
 /// What is under the pointer.
 pub fn grip(body: Rect, take: &Take, pointer: Pos2) -> Option<Grip> {
-    let [rise, fall] = handles(body, take.fades, take.recipe.seconds).map(|at| at.distance(pointer));
+    let [rise, fall] = handles(body, take.fades, take.seconds()).map(|at| at.distance(pointer));
     if body.width() >= LEAST_WIDTH && rise.min(fall) <= REACH {
         return Some(if rise <= fall { Grip::Rise } else { Grip::Fall });
     }
@@ -103,7 +103,7 @@ pub fn follow(
 
 fn dragged(take: &Take, grip: Grip, seconds: f64, snap: Snap, ruler: &Ruler) -> Dragged {
     let mut dragged = Dragged::none(take);
-    let fade = |fade: f64| fade.clamp(0.0, take.recipe.seconds);
+    let fade = |fade: f64| fade.clamp(0.0, take.seconds());
     match grip {
         Grip::Body => dragged.place = moved(&take.place, seconds, snap, &ruler.song, &ruler.host),
         Grip::Rise => dragged.fades.rise = fade(take.fades.rise + seconds),

@@ -7,6 +7,7 @@
 mod choices;
 mod dirty;
 mod drag;
+mod fit;
 mod generate;
 mod header;
 mod messages;

@@ -24,7 +24,7 @@ impl Ruler {
         let host = scene.clock.host;
         let song = Song::new(f64::from(scene.clock.sample_rate), host.tempo, host.seconds, host.beats);
         let bar = host.seconds_of_bars(1);
-        let end = scene.project.takes.iter().map(|take| song.seconds_of(&take.place) + take.recipe.seconds);
+        let end = scene.project.takes.iter().map(|take| song.seconds_of(&take.place) + take.seconds());
         let last = end.map(|end| end + ROOM * bar);
         let playhead = host.seconds.filter(|seconds| seconds.is_finite());
         let last = last.chain(playhead).fold(0.0, f64::max);

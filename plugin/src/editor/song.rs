@@ -4,7 +4,7 @@ use egui::{Pos2, Rect, Sense, Shape, Stroke, StrokeKind, pos2, vec2};
 
 use super::drag::{self, Dragged};
 use super::ruler::Ruler;
-use super::theme;
+use super::{fit, theme};
 use crate::renderer::TakeView;
 use crate::state::{Fades, Take};
 use crate::timeline::{Envelope, Snap};
@@ -32,7 +32,7 @@ pub fn line(
     }
     let body = |dragged: &Dragged| {
         let start = ruler.song.seconds_of(&dragged.place);
-        let (left, right) = (ruler.x(rect, start), ruler.x(rect, start + take.recipe.seconds));
+        let (left, right) = (ruler.x(rect, start), ruler.x(rect, start + take.seconds()));
         Rect::from_x_y_ranges(left..=right.max(left + 2.0), rect.y_range().shrink(2.0))
     };
     let resting = body(&Dragged::none(take));
@@ -41,7 +41,7 @@ pub fn line(
     clip(&painter, body, take, dragged.fades, view);
     let moving = dragged != Dragged::none(take);
     if moving || response.hover_pos().is_some_and(|pointer| resting.contains(pointer)) {
-        for handle in drag::handles(body, dragged.fades, take.recipe.seconds) {
+        for handle in drag::handles(body, dragged.fades, take.seconds()) {
             painter.circle(handle, 3.5, theme::FIELD, Stroke::new(1.5, theme::TEXT));
         }
     }
@@ -68,7 +68,7 @@ fn clip(painter: &egui::Painter, body: Rect, take: &Take, fades: Fades, view: Op
     if let Some(audio) = view.and_then(|view| view.audio.as_ref()) {
         // In points of the picture instead of samples.
         let points = body.width().ceil() as usize;
-        let per_second = (points as f64 / take.recipe.seconds) as u32;
+        let per_second = (points as f64 / take.seconds()) as u32;
         let envelope = Envelope::new(take.gain, fades, points, per_second.max(1));
         waveform(painter, body, audio.peaks(), |column| envelope.at(column), colour.gamma_multiply(0.7));
     }
@@ -76,7 +76,7 @@ fn clip(painter: &egui::Painter, body: Rect, take: &Take, fades: Fades, view: Op
         let frames = (take.recipe.seconds * 50.0).ceil().max(1.0) as usize;
         curve(painter, body, frames, |frame| steering.curve.at(frame), theme::SLOT[steering.slot - 1]);
     }
-    let [rise, fall] = drag::handles(body, fades, take.recipe.seconds).map(|handle| handle.x);
+    let [rise, fall] = drag::handles(body, fades, take.seconds()).map(|handle| handle.x);
     fade(painter, body, body.left(), rise);
     fade(painter, body, body.right(), fall);
 }
@@ -178,6 +178,9 @@ fn describe(take: &Take) -> String {
             values.iter().fold((f32::MAX, f32::MIN), |(low, high), &value| (low.min(value), high.max(value)));
         let strength = if low == high { format!("{low:+.2}") } else { format!("{low:+.2} to {high:+.2}") };
         text.push_str(&format!("\n{} {strength}", steering.vector.name));
+    }
+    if let Some(fit) = &take.fit {
+        text.push_str(&format!("\n{}", fit::described(take, fit)));
     }
     if !recipe.model.is_empty() {
         text.push_str(&format!("\n{}", recipe.model));

@@ -7,10 +7,10 @@ use egui::{Align, Label, Layout, RichText, ScrollArea, vec2};
 use super::drag::Dragged;
 use super::ruler::Ruler;
 use super::scene::Scene;
-use super::{song, theme};
+use super::{fit, song, theme};
 use crate::renderer::{Status, TakeView};
-use crate::state::{Anchor, Fades, Place, Take};
-use crate::timeline::{Snap, behind, moved};
+use crate::state::{Anchor, Fades, Fit, Place, Take};
+use crate::timeline::{Landing, Snap, behind, moved};
 
 /// Height of a row.
 const HEIGHT: f32 = 52.0;
@@ -30,6 +30,7 @@ enum Wish {
     Dragged(Dragged),
     Anchor(Anchor),
     NoFades,
+    Fit(Option<Fit>),
     Duplicate,
     Freeze,
     Undo,
@@ -141,9 +142,10 @@ impl Takes {
                     Arc::make_mut(take).place = Place { anchor, ..here };
                 }
                 Wish::NoFades => Arc::make_mut(take).fades = Fades::default(),
+                Wish::Fit(fit) => Arc::make_mut(take).fit = fit,
                 Wish::Duplicate => {
                     let mut copy = (**take).clone();
-                    copy.place = behind(&take.place, take.recipe.seconds, &ruler.song, &ruler.host);
+                    copy.place = behind(&take.place, take.seconds(), &ruler.song, &ruler.host);
                     project.takes.push(Arc::new(copy));
                 }
                 Wish::Freeze => {
@@ -174,12 +176,12 @@ fn row(ui: &mut egui::Ui, scene: &Scene, ruler: &Ruler, index: usize, take: &Tak
         let (id, snap) = (egui::Id::unique(("take", index)), scene.project.settings.snap);
         let (line, dragged) = song::line(ui, id, ruler, take, view, snap, HEIGHT);
         wish = wish.take().or(dragged.map(Wish::Dragged));
-        line.context_menu(|ui| wish = wish.take().or(menu(ui, take)));
+        line.context_menu(|ui| wish = wish.take().or(menu(ui, take, &ruler.host)));
     });
     wish
 }
 
-fn menu(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
+fn menu(ui: &mut egui::Ui, take: &Take, host: &Landing) -> Option<Wish> {
     let mut wish = None;
     let mut entry = |ui: &mut egui::Ui, text: &str, hint: &str, wanted: Wish| {
         if ui.button(text).on_hover_text(hint).clicked() {
@@ -196,6 +198,13 @@ fn menu(ui: &mut egui::Ui, take: &Take) -> Option<Wish> {
     entry(ui, if take.muted { "Unmute" } else { "Mute" }, "", Wish::Mute);
     if !take.fades.is_none() {
         entry(ui, "No fades", "Takes both fades away", Wish::NoFades);
+    }
+    if take.fit.is_some() {
+        entry(ui, "Do not fit to bars", "It sounds as it was made", Wish::Fit(None));
+    } else if let Some((text, fit)) = fit::offer(take, host).filter(|_| take.codes.is_some()) {
+        let hint = "Stretches it to whole bars, its pitch kept, and again when the tempo of the whole song changes, \
+                    unless it is frozen";
+        entry(ui, &text, hint, Wish::Fit(Some(fit)));
     }
     match take.place.anchor {
         Anchor::Beats => entry(
@@ -261,7 +270,11 @@ fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish
                 Some(Status::Ready) if take.wanted.is_some() => {
                     ("new from the next pass".into(), theme::ACCENT)
                 }
-                Some(Status::Ready) => (format!("seed {}", take.recipe.seed), theme::QUIET),
+                Some(Status::Ready) => {
+                    let ratio =
+                        take.fit.map(|fit| format!(", {}", fit::ratio(take, &fit))).unwrap_or_default();
+                    (format!("seed {}{ratio}", take.recipe.seed), theme::QUIET)
+                }
                 Some(Status::Waiting) | None => ("waiting".into(), theme::QUIET),
             };
             ui.add(Label::new(RichText::new(text).color(colour).size(12.0)).truncate());

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use super::fitting::follow_tempo;
 use super::follow::{Company, follow};
 use super::job::{Job, Outcome};
 use super::manners::HostAudio;
@@ -23,7 +24,9 @@ pub(super) struct Desk {
     pieces: Vec<Piece>,
     next_key: u64,
     answered: u64,
+    /// Passages and tempos of the standing song that were taken into account, and how many of those were tempos.
     followed: u64,
+    tempos: u64,
     /// What the transport passed and takes still have to follow.
     passages: Vec<Passage>,
     /// The project's version and the sample rate that `pieces` were brought in line with.
@@ -40,6 +43,7 @@ impl Desk {
             next_key: 1,
             answered: 0,
             followed: 0,
+            tempos: 0,
             passages: Vec::new(),
             in_line_with: None,
             settings: None,
@@ -60,7 +64,8 @@ impl Desk {
             answered += 1;
             live.extend(add_take(&instance, &press));
         }
-        let mut followed = self.followed;
+        let tempos = instance.standing.changes();
+        let mut followed = self.followed + (tempos - self.tempos);
         while let Some(passage) = instance.passages.pop() {
             followed += 1;
             self.passages.push(passage);
@@ -68,6 +73,8 @@ impl Desk {
         let jumped = self.passages.iter().any(|passage| passage.over);
         let accompanied = follow(&instance, &mut self.passages, &mut self.pieces);
         self.take_over(&instance, jumped);
+        // Afterwards: what passed was heard as it was fitted then.
+        follow_tempo(&instance);
         let rate = instance.clock().sample_rate;
         let version = instance.store().version();
         let project = instance.store().project();
@@ -90,7 +97,7 @@ impl Desk {
             self.settings = Some(project.settings.clone());
             self.bring_in_line(&project, version, rate, &live, accompanied);
             self.in_line_with = Some((version, rate));
-            (self.answered, self.followed) = (answered, followed);
+            (self.answered, self.followed, self.tempos) = (answered, followed, tempos);
         }
         if changed || shown_model != self.model.is_some() {
             self.show(&instance, &project);
@@ -134,7 +141,7 @@ impl Desk {
                     }
                     (None, None) => studio.generate(&piece.recipe, &project.settings),
                 };
-                (Box::new(Job::new(work, writer, rate)), piece.wanted(&project.settings))
+                (Box::new(Job::new(work, writer, rate, piece.stretch)), piece.wanted(&project.settings))
             }
             Pending::Nothing => return,
         };
@@ -227,6 +234,7 @@ impl Desk {
                     since: version,
                     recipe: &take.recipe,
                     codes: take.codes.clone(),
+                    stretch: take.stretch_of(&take.recipe),
                     continues: None,
                     live,
                     company: None,
@@ -244,18 +252,19 @@ impl Desk {
                         // Something of the take has sounded all the time.
                         let company = accompanied.iter().find(|(wanted, _)| *wanted == **recipe);
                         let company = company.map(|(_, company)| company.clone());
-                        Wish { since: 0, recipe, codes: None, continues, live: None, company }
+                        let stretch = take.stretch_of(recipe);
+                        Wish { since: 0, recipe, codes: None, stretch, continues, live: None, company }
                     },
                 );
             }
         }
         // One step back or forth is heard at once.
-        let nearest = project
-            .takes
-            .iter()
-            .flat_map(|take| [take.history.earlier.last(), take.history.later.last()].into_iter().flatten());
-        for version in nearest {
-            let found = before.iter().position(|piece| piece.is(&version.recipe, Some(&version.codes)));
+        let nearest = project.takes.iter().flat_map(|take| {
+            let versions = [take.history.earlier.last(), take.history.later.last()];
+            versions.into_iter().flatten().map(move |version| (take, version))
+        });
+        for (take, version) in nearest {
+            let found = before.iter().position(|piece| piece.is_version(take, version));
             self.pieces.extend(found.map(|found| before.swap_remove(found)));
         }
         // What is left in `before` is wanted no more: dropping its work cancels it.

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use super::piece::Piece;
+use super::stretch::LOOK_AHEAD;
 use crate::instance::Instance;
 use crate::params::SLOTS;
-use crate::state::{Project, Recipe, Settings, Steering, Take, curve};
+use crate::state::{LEAST_LOOK_AHEAD, Project, Recipe, Settings, Steering, Take, curve};
 use crate::timeline::{Lane, Passage, Song};
 
 /// Frames between two looks at strengths while frames are made. A frame is made only when the strengths of all frames up
@@ -33,7 +34,10 @@ pub(super) struct Company {
     /// Second of the song at which the take starts.
     start: f64,
     frames: usize,
+    /// Frames that sound in a second of the song.
     frame_rate: f64,
+    /// How many times as long it sounds as it was made.
+    stretch: f64,
     /// What holds for frames that are not passed.
     due: Recipe,
     passage: Passage,
@@ -49,9 +53,9 @@ impl Company {
         !self.left && passed < look.min(self.frames)
     }
 
-    /// The slots' strengths at a second of the take.
+    /// The slots' strengths at a second of the take as it is made.
     pub fn at(&self, lane: &Lane, seconds: f64) -> [f32; SLOTS] {
-        let frame = (seconds * self.frame_rate).round() as usize;
+        let frame = (seconds * self.stretch * self.frame_rate).round() as usize;
         let mut strengths = [0.0; SLOTS];
         for steering in &self.due.steering {
             let second = self.start + frame as f64 / self.frame_rate;
@@ -90,7 +94,7 @@ pub(super) fn follow(
     if passages.is_empty() {
         return begun;
     }
-    let looks_ahead = project.settings.look_ahead() > 0.0;
+    let ahead = project.settings.look_ahead();
     let clock = instance.clock();
     let host = &clock.host;
     let song = Song::new(f64::from(clock.sample_rate), host.tempo, host.seconds, host.beats);
@@ -101,12 +105,14 @@ pub(super) fn follow(
         let mut waits = false;
         for take in project.takes.iter().filter(|take| may_follow(take)) {
             let start = song.seconds_of(&take.place);
-            let end = start + take.recipe.seconds;
+            // Its last sample may begin a little before its end.
+            let end = start + take.seconds() - 1.0 / song.sample_rate.max(1.0);
             let left = passage.has_left(start, end);
             let piece = pieces.iter_mut().find(|piece| piece.is_wanted_by(take));
             let piece = piece.filter(|piece| piece.company.as_ref().is_some_and(|it| !it.left));
+            let follows = left || follows_at_once(take, ahead) && passage.touches(start, end);
             match (&take.codes, piece) {
-                _ if !left && !(looks_ahead && passage.touches(start, end)) => {}
+                _ if !follows => {}
                 (None, _) => waits |= left,
                 (Some(_), Some(piece)) => accompany(instance, take, piece, &passage, left, &project.settings),
                 (Some(_), None) => {
@@ -169,12 +175,20 @@ fn accompany(
 impl Company {
     fn of(take: &Take, due: &Recipe, start: f64, passage: Passage) -> Self {
         let frames = take.codes.as_ref().map_or(0, |codes| codes.codes().frames());
-        Self { start, frames, frame_rate: take.frame_rate(), due: due.clone(), passage, left: false }
+        let (frame_rate, stretch) = (take.frame_rate(), take.stretch_of(due).unwrap_or(1.0));
+        Self { start, frames, frame_rate, stretch, due: due.clone(), passage, left: false }
     }
 }
 
 fn may_follow(take: &Take) -> bool {
     !take.muted && !take.frozen && !take.recipe.steering.is_empty()
+}
+
+/// Whether a look-ahead of so many seconds is enough for a take to be made again while the transport passes over it. What
+/// is stretched takes longer to pass before it can be made.
+fn follows_at_once(take: &Take, ahead: f64) -> bool {
+    let needed = take.stretch_of(&take.recipe).map(|ratio| (LEAST_LOOK_AHEAD + LOOK_AHEAD) * ratio);
+    ahead >= needed.unwrap_or(0.0).max(LEAST_LOOK_AHEAD)
 }
 
 /// What the strengths recorded in a passage make of a take that starts at `start`, in seconds of the song, and was `due`

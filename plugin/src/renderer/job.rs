@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tiller_models::musicgen::Cancel;
 
+use super::converter::Converter;
 use super::pace::Pace;
-use super::resample::Resampler;
 use super::studio::{Made, Stage, Step, Strengths, Work};
 use crate::audio::RenditionWriter;
 
@@ -14,8 +14,10 @@ use crate::audio::RenditionWriter;
 pub(super) struct Job {
     work: Box<dyn Work>,
     writer: RenditionWriter,
-    resampler: Option<Resampler>,
+    converter: Option<Converter>,
     sample_rate: u32,
+    /// How many times as long the audio becomes; `None` leaves it as it is.
+    stretch: Option<f64>,
     pace: Pace,
     /// Steps since frames are being made, and the longest of them.
     steps: u32,
@@ -45,13 +47,14 @@ pub(super) enum Outcome {
 }
 
 impl Job {
-    /// Work whose audio is written at the host's `sample_rate`.
-    pub fn new(work: Box<dyn Work>, writer: RenditionWriter, sample_rate: u32) -> Self {
+    /// Work whose audio is written at the host's `sample_rate`, and `stretch` times as long if that is given.
+    pub fn new(work: Box<dyn Work>, writer: RenditionWriter, sample_rate: u32, stretch: Option<f64>) -> Self {
         Self {
             work,
             writer,
-            resampler: None,
+            converter: None,
             sample_rate,
+            stretch,
             pace: Pace::default(),
             steps: 0,
             longest: Duration::ZERO,
@@ -120,19 +123,23 @@ impl Job {
             Step::Done(audio, made) => (audio, Some(made)),
         };
         if let Some(audio) = audio {
-            let resampler = match &mut self.resampler {
-                Some(resampler) => resampler,
-                none => {
-                    none.insert(Resampler::new(audio.sample_rate, self.sample_rate, audio.channels.len())?)
-                }
+            let converter = match &mut self.converter {
+                Some(converter) => converter,
+                none => none.insert(Converter::new(
+                    audio.sample_rate,
+                    self.sample_rate,
+                    audio.channels.len(),
+                    self.stretch,
+                    self.work.cancel(),
+                )?),
             };
-            let converted = resampler.push(audio)?;
+            let converted = converter.push(audio)?;
             self.writer.append(&converted);
         }
         if done.is_some()
-            && let Some(resampler) = self.resampler.take()
+            && let Some(converter) = self.converter.take()
         {
-            let rest = resampler.finish()?;
+            let rest = converter.finish()?;
             self.writer.append(&rest);
         }
         Ok(done)

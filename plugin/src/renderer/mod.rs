@@ -9,8 +9,10 @@
 //! The framework's task executor is not used: it stops for all instances when one is dropped with work queued.
 
 mod cache;
+mod converter;
 mod desk;
 mod engine;
+mod fitting;
 mod follow;
 mod frames;
 mod job;
@@ -20,6 +22,7 @@ mod piece;
 mod recipe;
 mod resample;
 mod shelf;
+mod stretch;
 mod studio;
 mod thread;
 mod underway;

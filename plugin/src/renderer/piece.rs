@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::desk::same_model;
 use super::follow::Company;
 use super::job::Job;
+use super::stretch::LOOK_AHEAD;
 use super::studio::{Made, Stage};
 use super::view::Status;
 use crate::audio::{Rendition, RenditionWriter};
@@ -21,13 +22,15 @@ const CLEAR: f64 = 0.5;
 /// Frames before a change that its audio may already act on: more than the codec and the resampler look ahead.
 const FRAMES_ASIDE: usize = 10;
 
-/// The audio of one take, or of several with equal recipes: of what it is, or of what it is to become.
+/// The audio of one take, or of several with equal recipes and lengths: of what it is, or of what it is to become.
 pub(super) struct Piece {
     pub key: u64,
     /// The version of the project that first asked for it; 0 for one that takes the place of another.
     pub since: u64,
     pub recipe: Recipe,
     pub codes: Option<Arc<PackedCodes>>,
+    /// How many times as long its audio is as it was made, if it is stretched.
+    pub stretch: Option<f64>,
     /// The version that this one continues, and how many of its frames stay as they are.
     pub continues: Option<(Arc<PackedCodes>, usize)>,
     /// What it became, until the takes that wait for it have taken it over.
@@ -57,6 +60,7 @@ pub(super) struct Wish<'a> {
     pub since: u64,
     pub recipe: &'a Recipe,
     pub codes: Option<Arc<PackedCodes>>,
+    pub stretch: Option<f64>,
     pub continues: Option<(Arc<PackedCodes>, usize)>,
     pub live: Option<Live>,
     pub company: Option<Company>,
@@ -74,14 +78,15 @@ pub(super) struct Live {
 impl Piece {
     /// A piece that is still to be made, at `rate` samples a second.
     pub fn begin(key: u64, wish: Wish<'_>, rate: u32) -> Self {
-        let Wish { since, recipe, codes, continues, live, company } = wish;
-        let length = (recipe.seconds * f64::from(rate)).round() as usize;
+        let Wish { since, recipe, codes, stretch, continues, live, company } = wish;
+        let length = (recipe.seconds * stretch.unwrap_or(1.0) * f64::from(rate)).round() as usize;
         let (audio, writer) = Rendition::begin(length);
         Self {
             key,
             since,
             recipe: recipe.clone(),
             codes,
+            stretch,
             continues,
             made: None,
             live,
@@ -119,30 +124,37 @@ impl Piece {
     /// From which sample of the take on it is heard while the transport passes, at `rate` samples a second.
     pub fn renewal(&self, take: &Take, rate: u32) -> Option<Renewal> {
         let (_, frame) = self.company.as_ref().and(self.continues.as_ref())?;
-        let seconds = frame.saturating_sub(FRAMES_ASIDE) as f64 / take.frame_rate();
+        let stretched = self.stretch.map_or(0.0, |ratio| LOOK_AHEAD * ratio);
+        let seconds = (frame.saturating_sub(FRAMES_ASIDE) as f64 / take.frame_rate() - stretched).max(0.0);
         Some(Renewal { from: (seconds * f64::from(rate)) as usize, audio: self.audio.clone() })
     }
 
     pub fn is_of(&self, take: &Take) -> bool {
-        self.is(&take.recipe, take.codes.as_ref())
+        Name::of(take) == self.name()
     }
 
     pub fn is_wanted_by(&self, take: &Take) -> bool {
-        wants(take, &self.recipe, self.codes.as_ref())
+        Name::wanted_by(take) == Some(self.name())
     }
 
-    pub fn is(&self, recipe: &Recipe, codes: Option<&Arc<PackedCodes>>) -> bool {
-        same((&self.recipe, self.codes.as_ref()), (recipe, codes))
+    /// Whether it is what a take would be as another of its versions.
+    pub fn is_version(&self, take: &Take, version: &Version) -> bool {
+        let (recipe, stretch) = (&version.recipe, take.stretch_of(&version.recipe));
+        Name { recipe, codes: Some(&version.codes), stretch } == self.name()
+    }
+
+    fn name(&self) -> Name<'_> {
+        Name { recipe: &self.recipe, codes: self.codes.as_ref(), stretch: self.stretch }
     }
 
     /// Whether a project still wants this piece, asked from any thread.
     pub fn wanted(&self, settings: &Settings) -> Wanted {
         let (recipe, codes, settings) = (self.recipe.clone(), self.codes.clone(), settings.clone());
+        let stretch = self.stretch;
         Arc::new(move |project| {
-            let mine = (&recipe, codes.as_ref());
-            let is_of = |take: &Take| same(mine, (&take.recipe, take.codes.as_ref()));
-            same_model(&settings, &project.settings)
-                && project.takes.iter().any(|take| is_of(take) || wants(take, mine.0, mine.1))
+            let name = Name { recipe: &recipe, codes: codes.as_ref(), stretch };
+            let wants = |take: &Arc<Take>| Name::of(take) == name || Name::wanted_by(take) == Some(name);
+            same_model(&settings, &project.settings) && project.takes.iter().any(wants)
         })
     }
 
@@ -161,19 +173,35 @@ impl Piece {
     }
 }
 
-type Named<'a> = (&'a Recipe, Option<&'a Arc<PackedCodes>>);
-
-fn same((recipe, codes): Named<'_>, (other, others): Named<'_>) -> bool {
-    let same_codes = match (codes, others) {
-        (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
-        (mine, its) => mine.is_none() && its.is_none(),
-    };
-    same_codes && recipe == other
+/// What decides a take's audio: what it is made from, the tokens that became, and how many times as long it is then.
+#[derive(Clone, Copy)]
+struct Name<'a> {
+    recipe: &'a Recipe,
+    codes: Option<&'a Arc<PackedCodes>>,
+    stretch: Option<f64>,
 }
 
-/// Whether a take is to become what a recipe makes.
-fn wants(take: &Take, recipe: &Recipe, codes: Option<&Arc<PackedCodes>>) -> bool {
-    take.codes.is_some() && take.wanted.as_deref().is_some_and(|wanted| same((recipe, codes), (wanted, None)))
+impl<'a> Name<'a> {
+    fn of(take: &'a Take) -> Self {
+        let stretch = take.stretch_of(&take.recipe);
+        Self { recipe: &take.recipe, codes: take.codes.as_ref(), stretch }
+    }
+
+    /// Of what a take is to become.
+    fn wanted_by(take: &'a Take) -> Option<Self> {
+        let recipe = take.wanted.as_deref().filter(|_| take.codes.is_some())?;
+        Some(Self { recipe, codes: None, stretch: take.stretch_of(recipe) })
+    }
+}
+
+impl PartialEq for Name<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let same_codes = match (self.codes, other.codes) {
+            (Some(mine), Some(its)) => Arc::ptr_eq(mine, its) || mine == its,
+            (mine, its) => mine.is_none() && its.is_none(),
+        };
+        same_codes && self.stretch == other.stretch && self.recipe == other.recipe
+    }
 }
 
 /// Whether the song plays what is new in a take from frame `from` on, or is about to.
@@ -185,7 +213,7 @@ pub(super) fn sounds_near(take: &Take, from: usize, clock: &Clock) -> bool {
     let song = Song::new(f64::from(clock.sample_rate), host.tempo, host.seconds, host.beats);
     let start = song.seconds_of(&take.place);
     let new = start + from as f64 / take.frame_rate();
-    (new - 2.0 * CLEAR..start + take.recipe.seconds).contains(&now)
+    (new - 2.0 * CLEAR..start + take.seconds()).contains(&now)
 }
 
 impl Live {

@@ -47,7 +47,7 @@ pub(super) fn due(clock: &Clock, take: &Take, ready: f64) -> f64 {
     let song = Song::new(f64::from(clock.sample_rate), host.tempo, host.seconds, host.beats);
     let start = song.seconds_of(&take.place);
     let now = host.seconds.filter(|now| now.is_finite()).unwrap_or(0.0);
-    until(now, host.looped, start + ready, start + take.recipe.seconds)
+    until(now, host.looped, start + ready, start + take.seconds())
 }
 
 /// Seconds until a song at `now`, looping between two seconds, sounds something of the stretch from `from` to `to`.

@@ -7,6 +7,7 @@
 
 pub mod curve;
 mod fades;
+mod fit;
 mod history;
 mod key;
 mod migrate;
@@ -18,6 +19,7 @@ mod take;
 mod waiting;
 
 pub use fades::Fades;
+pub use fit::Fit;
 pub use history::{History, Version};
 pub use key::{Key, Mode, Root};
 pub use packing::PackedCodes;

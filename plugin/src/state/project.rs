@@ -181,7 +181,7 @@ mod tests {
     use tiller_models::steering::StrengthCurve;
 
     use super::*;
-    use crate::state::{Anchor, Fades, MadeBy, PackedCodes, Place, Recipe, Steering, curve};
+    use crate::state::{Anchor, Fades, Fit, MadeBy, PackedCodes, Place, Recipe, Steering, curve};
 
     #[test]
     fn a_script_needs_to_write_only_what_matters() {
@@ -215,6 +215,7 @@ mod tests {
         );
         (take.gain, take.muted, take.frozen) = (0.5, true, true);
         take.fades = Fades { rise: 0.25, fall: 1.5 };
+        take.fit = Some(Fit { beats: 16.0, tempo: 118.0 });
         take.wanted = Some(Arc::new(Recipe { seed: 2, ..take.recipe.clone() }));
         take.codes = Some(Arc::new(PackedCodes::from(
             tiller_models::codes::Codes::try_from(vec![vec![1, 2, 3], vec![4, 5, 2047]]).unwrap(),
@@ -310,6 +311,14 @@ mod tests {
             Arc::make_mut(&mut faded).fades.fall = seconds;
             let project = Project { takes: vec![faded], ..Project::default() };
             assert!(project.check().unwrap_err().starts_with("take 1: a fade"), "{seconds}");
+        }
+        for (beats, tempo) in
+            [(3.9, 120.0), (16.1, 120.0), (8.0, f64::NAN), (8.0, 0.0), (-8.0, -120.0), (8.0, 1e-300)]
+        {
+            let mut fitted = take(4.0);
+            Arc::make_mut(&mut fitted).fit = Some(Fit { beats, tempo });
+            let project = Project { takes: vec![fitted], ..Project::default() };
+            assert!(project.check().unwrap_err().starts_with("take 1: its bars"), "{beats} at {tempo}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::recipe::unity;
-use super::{Fades, History, PackedCodes, Recipe, Version};
+use super::{Fades, Fit, History, PackedCodes, Recipe, Version};
 
 /// Frames a second of every published MusicGen.
 const USUAL_FRAME_RATE: f64 = 50.0;
@@ -21,6 +21,9 @@ pub struct Take {
     /// How it comes and goes.
     #[serde(default, skip_serializing_if = "Fades::is_none")]
     pub fades: Fades,
+    /// The bars it is stretched to, all its versions alike; absent: none, it sounds as it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fit: Option<Fit>,
     /// Whether it is silenced.
     #[serde(default)]
     pub muted: bool,
@@ -51,6 +54,7 @@ impl Take {
             place,
             gain: unity(),
             fades: Fades::default(),
+            fit: None,
             muted: false,
             frozen: false,
             recipe,
@@ -61,10 +65,23 @@ impl Take {
         }
     }
 
-    /// Frames a second of its tokens; the usual 50 before there are any.
+    /// How long it sounds in the song, seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.fit.map_or(self.recipe.seconds, |fit| fit.seconds())
+    }
+
+    /// How many times as long the audio of one of its versions becomes; `None` where it sounds as it was made.
+    #[must_use]
+    pub fn stretch_of(&self, version: &Recipe) -> Option<f64> {
+        self.fit.and_then(|fit| fit.ratio(version.seconds)).filter(|ratio| *ratio != 1.0)
+    }
+
+    /// Frames of its tokens that sound in a second of the song; the usual 50 are made for a second before there are any.
     #[must_use]
     pub fn frame_rate(&self) -> f64 {
-        self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate)
+        let made = self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate);
+        made / self.stretch_of(&self.recipe).unwrap_or(1.0)
     }
 
     /// Becomes another version. What it was stays in its history.
@@ -128,7 +145,16 @@ impl Take {
             return Err("its frame rate is not above 0");
         }
         let versions = self.history.versions().map(|version| &version.recipe);
-        versions.chain(self.wanted.as_deref()).chain([&self.recipe]).try_for_each(Recipe::check)
+        let mut versions = versions.chain(self.wanted.as_deref()).chain([&self.recipe]);
+        versions.try_for_each(|version| {
+            version.check()?;
+            if self.fit.is_some_and(|fit| fit.ratio(version.seconds).is_none()) {
+                return Err(
+                    "its bars last less than half or more than double its length, or more than 600 seconds",
+                );
+            }
+            Ok(())
+        })
     }
 }
 

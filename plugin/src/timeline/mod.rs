@@ -9,6 +9,7 @@ mod lane;
 mod moving;
 mod passage;
 mod song;
+mod standing;
 
 pub use envelope::Envelope;
 pub use grid::{Landing, land};
@@ -16,6 +17,7 @@ pub use lane::{Lane, Recorder};
 pub use moving::{Snap, behind, moved};
 pub use passage::{Passage, Passing};
 pub use song::{Song, Span};
+pub use standing::Standing;
 
 use std::sync::Arc;
 
@@ -33,7 +35,7 @@ pub struct Timeline {
     pub sample_rate: u32,
     /// How many Generate triggers of the audio thread this timeline answers.
     pub answered: u64,
-    /// How many passages of the transport this timeline takes into account.
+    /// How many passages of the transport and tempos of a standing song this timeline takes into account.
     pub followed: u64,
     /// Which version of the project this timeline shows.
     pub version: u64,

@@ -55,16 +55,20 @@ impl Song {
     /// The second of the song at which a place lies.
     #[must_use]
     pub fn seconds_of(&self, place: &Place) -> f64 {
-        let Some(tempo) = self.steady_tempo.filter(|_| place.anchor == Anchor::Beats) else {
-            return place.seconds;
-        };
-        let was_steady = place.tempo.is_none_or(|then| agree(place.beats, place.seconds, then, 1.0));
-        // A ramp that has only begun still counts as steady, with a tempo that is a little off already; twice the slack
-        // covers it, so that a take which sounds into a ramp stays where it is to the sample.
-        if !was_steady || agree(place.beats, place.seconds, tempo, 2.0) {
-            return place.seconds;
+        match self.tempo_of(place) {
+            // A ramp that has only begun still counts as steady, with a tempo that is a little off already; twice the
+            // slack covers it, so that a take which sounds into a ramp stays where it is to the sample.
+            Some(tempo) if !agree(place.beats, place.seconds, tempo, 2.0) => place.beats * 60.0 / tempo,
+            _ => place.seconds,
         }
-        place.beats * 60.0 / tempo
+    }
+
+    /// The tempo that a place follows: that of the whole song, if the place keeps its bar and the song had one tempo when
+    /// the take was put there.
+    #[must_use]
+    pub fn tempo_of(&self, place: &Place) -> Option<f64> {
+        let was_steady = || place.tempo.is_none_or(|then| agree(place.beats, place.seconds, then, 1.0));
+        self.steady_tempo.filter(|_| place.anchor == Anchor::Beats && was_steady())
     }
 }
 

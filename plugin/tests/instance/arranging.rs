@@ -141,7 +141,7 @@ fn a_duplicate_follows_without_a_gap_and_shares_the_audio() {
     let song = Song::new(f64::from(RATE), landing.tempo, landing.seconds, landing.beats);
     host.edit(|project| {
         let mut copy = (*project.takes[0]).clone();
-        copy.place = behind(&copy.place, copy.recipe.seconds, &song, &landing);
+        copy.place = behind(&copy.place, copy.seconds(), &song, &landing);
         project.takes.push(Arc::new(copy));
     });
     host.shown();

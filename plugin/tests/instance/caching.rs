@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use nice_plug::prelude::Params;
 use tiller::renderer::{Cache, Kept, Renderer};
+use tiller::state::Fit;
 
 use super::host::Host;
 use super::tones::{Log, Tones};
@@ -61,6 +62,23 @@ fn a_bounce_is_the_same_with_a_warm_and_with_a_cold_cache() {
     let (heard, steps) = opened(cold.path(), &state);
     assert!(heard == original);
     assert_eq!(steps, 0, "what was decoded here is decoded again");
+}
+
+#[test]
+fn a_fitted_take_is_kept_as_it_was_made_and_stretched_again() {
+    let [warm, cold] = [0, 1].map(|_| tempfile::tempdir().unwrap());
+    let mut host = host(warm.path());
+    host.set(5, 1.0);
+    host.generate();
+    let plain = host.instance.store().serialize_fields();
+    let fit = Fit { beats: 2.5, tempo: 120.0 };
+    host.edit(|project| Arc::make_mut(&mut project.takes[0]).fit = Some(fit));
+    let (fitted, heard) = (host.instance.store().serialize_fields(), host.play_from(0, 400_000, 512));
+    for folder in [&warm, &cold] {
+        assert!(opened(folder.path(), &fitted).0 == heard);
+        assert!(opened(folder.path(), &plain).0 != heard);
+        entry(folder.path());
+    }
 }
 
 #[test]

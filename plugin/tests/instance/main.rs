@@ -15,6 +15,7 @@ mod arranging;
 mod caching;
 mod cancelling;
 mod faults;
+mod fitting;
 mod inferring;
 mod looking_ahead;
 mod misses;

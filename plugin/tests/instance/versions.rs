@@ -16,7 +16,7 @@ use super::tones::{FRAME, level};
 const LENGTH: usize = 64_000;
 
 /// A host with a take of two seconds, seed 5, at the song's start, that one slot steers.
-fn with_take(prompt: &str) -> Host {
+pub fn with_take(prompt: &str) -> Host {
     let mut host = Host::new();
     host.edit(|project| {
         project.prompt = prompt.into();
@@ -30,7 +30,7 @@ fn with_take(prompt: &str) -> Host {
 }
 
 /// Plays the song from `from` to `to` with a strength of 0 before `rises` and `strength` after, and stops; samples.
-fn pass(host: &mut Host, [from, rises, to]: [usize; 3], strength: f32, size: usize) -> Vec<f32> {
+pub fn pass(host: &mut Host, [from, rises, to]: [usize; 3], strength: f32, size: usize) -> Vec<f32> {
     let mut heard = Vec::new();
     host.position = from as i64;
     while (host.position as usize) < to {
@@ -44,17 +44,17 @@ fn pass(host: &mut Host, [from, rises, to]: [usize; 3], strength: f32, size: usi
 }
 
 /// Waits until all takes have followed what passed, and what sounds is what they became.
-fn followed(host: &mut Host) {
+pub fn followed(host: &mut Host) {
     host.shown();
     host.settle();
     host.shown();
 }
 
-fn take(host: &Host) -> Arc<Take> {
+pub fn take(host: &Host) -> Arc<Take> {
     host.instance.store().project().takes[0].clone()
 }
 
-fn strengths(host: &Host) -> Vec<f32> {
+pub fn strengths(host: &Host) -> Vec<f32> {
     (0..100).map(|frame| take(host).recipe.steering[0].curve.at(frame)).collect()
 }
 
