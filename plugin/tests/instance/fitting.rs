@@ -99,8 +99,11 @@ fn automation_lands_on_the_frames_that_sound_there_and_only_they_are_made_again(
 
 #[test]
 fn a_take_that_ends_between_two_samples_is_left_with_the_last_of_them() {
-    let mut host = fitted(Fit { tempo: 117.3, ..FIT });
+    let mut host = fitted(FIT);
     // 81,841.4 samples.
+    host.tempo = 117.3;
+    host.shown();
+    assert_eq!(take(&host).fit.unwrap().tempo, 117.3);
     pass(&mut host, [0, 0, 81_841], 1.0, 512);
     let deadline = Instant::now() + Duration::from_secs(20);
     while host.log.resumed.load(Ordering::SeqCst) == 0 {
