@@ -1,13 +1,15 @@
 //! MusicGen with activation steering on ONNX Runtime: a prompt and steering in, tokens and audio out.
 //!
 //! Arrows point one way: [`bundle`] and [`steering`] know nothing of ONNX Runtime, [`runtime`] nothing of music,
-//! [`musicgen`] and [`encodec`] stand on them, and [`import`] writes what they read. The crate knows no plugin.
+//! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read, and [`lab`] learns vectors. The crate knows no plugin.
 
 pub mod bundle;
 pub mod codes;
 pub mod encodec;
 pub mod import;
+pub mod lab;
 pub mod musicgen;
 mod onnx;
 pub mod runtime;
 pub mod steering;
+mod tensor_file;

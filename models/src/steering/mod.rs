@@ -17,4 +17,4 @@ pub use direction::{Direction, Site};
 pub use error::SteeringError;
 pub(crate) use intervention::{Intervention, SiteInputs};
 pub use plan::{Layers, Rows, Scale, Slot, Steering};
-pub use vector::Vector;
+pub use vector::{FORMAT, Vector};

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+pub mod planted;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

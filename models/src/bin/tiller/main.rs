@@ -6,6 +6,7 @@ mod doctor;
 mod generate;
 mod import;
 mod info;
+mod lab;
 mod output;
 mod replay;
 mod steering;
@@ -48,6 +49,9 @@ enum Command {
     /// List or show steering vectors.
     #[command(subcommand)]
     Vectors(vectors::Vectors),
+    /// Learn vectors from activations, and measure where a concept is represented.
+    #[command(subcommand)]
+    Lab(lab::Lab),
     /// Measure speed and memory.
     #[command(hide = true)]
     Bench(bench::Bench),
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Info(command) => command.run(),
         Command::Doctor(command) => command.run(),
         Command::Vectors(command) => command.run(),
+        Command::Lab(command) => command.run(),
         Command::Bench(command) => command.run(),
     };
     match outcome {

@@ -70,9 +70,9 @@ impl Pending {
         Ok(Self { file, path: path.to_owned() })
     }
 
-    /// Writes `text` and puts the file in its place.
-    pub fn finish_with(mut self, text: &str) -> Result<(), String> {
-        self.file.write_all(text.as_bytes()).map_err(|error| self.failed(&error))?;
+    /// Writes `contents` and puts the file in its place.
+    pub fn finish_with(mut self, contents: impl AsRef<[u8]>) -> Result<(), String> {
+        self.file.write_all(contents.as_ref()).map_err(|error| self.failed(&error))?;
         self.finish()
     }
 

@@ -1,0 +1,107 @@
+//! `tiller lab`: from activation files to vectors, and to where a concept is represented.
+
+mod cluster;
+mod directions;
+mod merge;
+mod probe;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+use tiller_models::lab::{Activations, DraftSummary, LabError};
+
+use super::{Fallible, Outcome};
+
+/// Subcommands of `tiller lab`.
+#[derive(Subcommand)]
+pub(crate) enum Lab {
+    /// Learn the direction of a concept at every layer, and write a vector file.
+    Directions(Box<directions::Directions>),
+    /// Put the shards of a vector file together.
+    Merge(merge::Merge),
+    /// Measure how well linear probes read the classes at every layer.
+    Probe(probe::Probe),
+    /// Group the activations of every layer without their labels, and compare with these.
+    Cluster(cluster::Cluster),
+}
+
+impl Lab {
+    pub fn run(&self) -> Outcome {
+        match self {
+            Self::Directions(directions) => directions.run(),
+            Self::Merge(merge) => merge.run(),
+            Self::Probe(probe) => probe.run(),
+            Self::Cluster(cluster) => cluster.run(),
+        }
+    }
+}
+
+/// Which data a stage runs on.
+#[derive(Args)]
+struct Data {
+    /// Activation files, read as one: safetensors with residual.LAYER and attention.LAYER, label and track.
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    activations: Vec<PathBuf>,
+}
+
+impl Data {
+    fn open(&self) -> Result<Activations, LabError> {
+        Activations::open(&self.activations)
+    }
+}
+
+/// What data are, as JSON.
+fn described(activations: &Activations) -> Value {
+    let samples = activations.samples();
+    let class = |class: &usize| {
+        json!({
+            "name": samples.classes()[*class],
+            "label": class,
+            "rows": samples.rows_of(*class),
+            "tracks": samples.tracks_of(*class).len(),
+        })
+    };
+    json!({
+        "rows": samples.rows(),
+        "tracks": samples.tracks().len(),
+        "width": activations.width(),
+        "classes": samples.present().iter().map(class).collect::<Vec<_>>(),
+        "sha256": activations.fingerprint(),
+        "model": activations.model(),
+    })
+}
+
+/// A vector's scores for people.
+fn table(summary: &DraftSummary) -> String {
+    let mut lines = vec![format!("{:22} {:>9} {:>7} {:>7}   95 % of R2", "", "accuracy", "AUC", "R2")];
+    for scored in &summary.scores {
+        let place = format!("{} {}", scored.place.site, scored.place.layer);
+        let score = &scored.score;
+        let mark = if scored.place == summary.best { "*" } else { "" };
+        lines.push(format!(
+            "{place:22} {:9.3} {:7.3} {:7.3}   {:.3} to {:.3} {mark}",
+            score.accuracy.value, score.auc.value, score.r2.value, score.r2.low, score.r2.high
+        ));
+    }
+    lines.join("\n")
+}
+
+/// Says on stderr what should make one doubt the result.
+fn warn(doubts: &[String]) {
+    for doubt in doubts {
+        eprintln!("tiller: {doubt}");
+    }
+}
+
+/// The file of `class` where each class has its own: `v.safetensors` becomes `v-rock.safetensors`.
+fn place_of(out: &std::path::Path, class: &str) -> Fallible<PathBuf> {
+    let stem = out.file_stem().ok_or_else(|| format!("{} names no file", out.display()))?;
+    let plain = class.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '-' });
+    let mut name = stem.to_owned();
+    name.push("-");
+    name.push(plain.collect::<String>());
+    name.push(".");
+    name.push(out.extension().unwrap_or("safetensors".as_ref()));
+    Ok(out.with_file_name(name))
+}

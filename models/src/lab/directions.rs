@@ -1,0 +1,203 @@
+//! The direction of a contrast at each place, and how well it tells held-out tracks apart.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::examples::Examples;
+use super::moments::Moments;
+use super::readout::{Readout, difference_in_means};
+use super::ridge::{Choice, Penalty, System};
+use super::score::{HeldOut, Score};
+use super::{Activations, Contrast, LabError, Place, Shard, logistic, pca};
+
+/// How a direction is found (paper, "Steering vectors"). As text: `dim`, `mse`, `bce`, `pca`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// Difference in means.
+    Dim,
+    /// Weights of a linear probe with squared error and ridge penalty.
+    Mse,
+    /// Weights of a linear probe with logistic loss.
+    Bce,
+    /// First principal component of the differences between rows of the two sides.
+    Pca,
+}
+
+impl Method {
+    const ALL: [Self; 4] = [Self::Dim, Self::Mse, Self::Bce, Self::Pca];
+
+    /// What it is called in full.
+    #[must_use]
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Dim => "difference in means",
+            Self::Mse => "linear probe, squared error with ridge penalty",
+            Self::Bce => "linear probe, logistic loss",
+            Self::Pca => "first principal component of pair differences",
+        }
+    }
+
+    fn name(self) -> &'static str {
+        ["dim", "mse", "bce", "pca"][self as usize]
+    }
+}
+
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Method {
+    type Err = LabError;
+
+    fn from_str(text: &str) -> Result<Self, LabError> {
+        Self::ALL
+            .into_iter()
+            .find(|method| method.name() == text)
+            .ok_or_else(|| LabError::request(format!("{text:?} is no method; use dim, mse, bce or pca")))
+    }
+}
+
+/// How directions are found and scored.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The method.
+    pub method: Method,
+    /// Whether components are standardised first and the direction folded back to activation space.
+    pub standardise: bool,
+    /// Penalty of [`Method::Mse`], scikit-learn's `alpha`, not negative; chosen by cross-validation if `None`.
+    pub ridge: Option<f64>,
+    /// Inverse penalty of [`Method::Bce`], scikit-learn's `C`, above 0.
+    pub c: f64,
+    /// Folds of the cross-validation, 2 or more; fewer if a class has fewer tracks.
+    pub folds: usize,
+    /// Decides the split and the bootstrap.
+    pub seed: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { method: Method::Dim, standardise: false, ridge: None, c: 1.0, folds: 5, seed: 0 }
+    }
+}
+
+/// A direction with its score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Learned {
+    /// The direction, of any length, `[D]`: towards the class asked for.
+    pub direction: Vec<f32>,
+    /// On tracks that were held out from the direction that was scored.
+    pub score: Score,
+    /// Mean norm of the activations, both sides counting the same.
+    pub norm: f64,
+    /// The ridge penalty, scikit-learn's `alpha`.
+    pub ridge: Option<f64>,
+}
+
+/// One contrast in some activations: what is learnt at each place.
+pub struct Study<'a> {
+    examples: Examples<'a>,
+    pub(super) contrast: &'a Contrast,
+    pub(super) settings: &'a Settings,
+}
+
+impl<'a> Study<'a> {
+    /// Splits the data.
+    ///
+    /// # Errors
+    /// [`LabError::Request`] if a class has a single track or a setting is out of range.
+    pub fn new(
+        activations: &'a Activations,
+        contrast: &'a Contrast,
+        settings: &'a Settings,
+    ) -> Result<Self, LabError> {
+        if settings.ridge.is_some_and(|ridge| !(ridge.is_finite() && ridge >= 0.0)) {
+            return Err(LabError::request("the ridge penalty is a finite number, 0 or more"));
+        }
+        if !(settings.c.is_finite() && settings.c > 0.0) {
+            return Err(LabError::request(
+                "C, the inverse penalty of the logistic probe, is a number above 0",
+            ));
+        }
+        if settings.folds < 2 {
+            return Err(LabError::request("cross-validation takes two folds or more"));
+        }
+        let examples = Examples::new(activations, contrast, settings.folds, settings.seed)?;
+        Ok(Self { examples, contrast, settings })
+    }
+
+    /// The activations.
+    #[must_use]
+    pub fn activations(&self) -> &'a Activations {
+        self.examples.activations
+    }
+
+    /// The places that a shard learns.
+    #[must_use]
+    pub fn places(&self, shard: Shard) -> Vec<Place> {
+        shard.of(self.activations().places())
+    }
+
+    /// Folds that the tracks are split into.
+    #[must_use]
+    pub fn folds(&self) -> usize {
+        self.examples.folds()
+    }
+}
+
+/// Learns the direction at `place` from all rows, and scores it by cross-validation over tracks. `None` if nothing
+/// varies there.
+///
+/// # Errors
+/// A value that is not finite, a probe without solution.
+pub fn learn(study: &Study<'_>, place: Place) -> Result<Option<Learned>, LabError> {
+    let Settings { method, standardise, ridge, c, seed, .. } = *study.settings;
+    let examples = &study.examples;
+    let folds = examples.moments(place, matches!(method, Method::Mse | Method::Pca))?;
+    let whole = Moments::without(&folds, &[]);
+    if whole.variance().iter().all(|&variance| variance == 0.0) {
+        return Ok(None);
+    }
+    let penalties = match (method, ridge) {
+        (Method::Mse, None) => Choice::by_cross_validation(&folds, standardise, 1)?,
+        (_, alpha) => Choice::fixed(Penalty::Absolute(alpha.unwrap_or(0.0)), folds.len()),
+    };
+    let fit = |left_out: Option<usize>, moments: &Moments| -> Result<Readout, LabError> {
+        let penalty = left_out.map_or(penalties.whole, |fold| penalties.without[fold]);
+        Ok(match method {
+            Method::Dim => difference_in_means(moments, standardise),
+            Method::Mse => System::new(moments, standardise).solve(penalty)?,
+            Method::Bce => logistic::fit(examples, place, left_out, moments, c, standardise)?,
+            Method::Pca => pca::of_differences(moments, standardise),
+        })
+    };
+
+    let mut held_out = Vec::new();
+    for fold in 0..folds.len() {
+        let training = Moments::without(&folds, &[fold]);
+        let readout = fit(Some(fold), &training)?.normalised(&training.side_means());
+        examples.read(place, examples.held_out(fold), |chunk| {
+            let scores = readout.scores(chunk.rows);
+            for (index, &row) in chunk.numbers.iter().enumerate() {
+                held_out.push(HeldOut {
+                    track: examples.activations.samples().track_of(row),
+                    target: chunk.targets[index],
+                    weight: chunk.weights[index],
+                    score: scores[[index, 0]],
+                });
+            }
+        })?;
+    }
+    let samples = examples.activations.samples();
+    let direction = fit(None, &whole)?.weights;
+    Ok(Some(Learned {
+        direction: direction.iter().map(|&value| value as f32).collect(),
+        score: Score::of(held_out, samples, &study.contrast.classes(), seed),
+        norm: whole.norm / whole.weight,
+        ridge: (method == Method::Mse).then(|| System::new(&whole, standardise).alpha(penalties.whole)),
+    }))
+}

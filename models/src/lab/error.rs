@@ -1,0 +1,33 @@
+//! Why the lab cannot do what it was asked.
+
+use std::path::PathBuf;
+
+/// Why the lab cannot do what it was asked. Every message is a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum LabError {
+    /// The operating system refused.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{file} cannot be used: {reason}")]
+    File {
+        /// The file.
+        file: String,
+        /// What is wrong in it.
+        reason: String,
+    },
+    /// What was asked for cannot be had from these data.
+    #[error("{0}")]
+    Request(String),
+}
+
+impl LabError {
+    pub(super) fn request(sentence: impl Into<String>) -> Self {
+        Self::Request(sentence.into())
+    }
+}

@@ -1,0 +1,51 @@
+//! The lab: where a model represents a concept, and in which direction. The method is that of Panda et al. 2025,
+//! "Fine-Grained control over Music Generation with Activation Steering", done so that its numbers can be believed.
+//!
+//! Everything here runs on activation files ([`Activations`]), wherever they come from:
+//!
+//! - [`learn`] finds the direction of a [`Contrast`] of classes at one [`Place`], by difference in means, by a probe's
+//!   weights or by principal components, and scores it on tracks that it has not seen; [`Study`] does so for all places
+//!   or a [`Shard`] of them, and [`VectorDraft`] makes a vector file of the result.
+//! - [`probe`] measures how well the classes are read at a place, against labels dealt anew; [`Recommendation`] says in
+//!   words where and how to steer.
+//! - [`cluster`] groups rows without their labels, and [`Contingency`] tells how well the groups agree with them.
+//!
+//! Three rules hold throughout. Data are split **by track**: a fold is a property of a track, and rows have none of their
+//! own. Classes are **balanced** by weight, not by leaving rows out. Memory depends on the width, not on the number of
+//! rows, but for a few dozen bytes a row: files are memory-mapped and read in chunks, and what can be is computed from
+//! exact sufficient statistics.
+
+mod activations;
+mod agreement;
+mod contrast;
+mod directions;
+mod error;
+mod examples;
+mod folds;
+mod kmeans;
+mod logistic;
+mod metadata;
+mod moments;
+mod pca;
+mod probe;
+mod random;
+mod readout;
+mod recommendation;
+mod ridge;
+mod samples;
+mod score;
+mod shard;
+mod vector_file;
+
+pub use activations::{Activations, Place};
+pub use agreement::{Contingency, hungarian_order};
+pub use contrast::Contrast;
+pub use directions::{Learned, Method, Settings, Study, learn};
+pub use error::LabError;
+pub use kmeans::{Clustering, cluster};
+pub use probe::{Baseline, ProbeScore, ProbeSettings, probe};
+pub use recommendation::Recommendation;
+pub use samples::{Samples, Track};
+pub use score::{Estimate, Score};
+pub use shard::Shard;
+pub use vector_file::{DraftSummary, VectorDraft};
