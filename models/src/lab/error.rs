@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::musicgen::GenerateError;
+
 /// Why the lab cannot do what it was asked. Every message is a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum LabError {
@@ -13,6 +15,17 @@ pub enum LabError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// The operating system refused.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The model failed.
+    #[error(transparent)]
+    Model(#[from] GenerateError),
     /// A file is not what it should be.
     #[error("{file} cannot be used: {reason}")]
     File {

@@ -1,7 +1,8 @@
 //! The lab: where a model represents a concept, and in which direction. The method is that of Panda et al. 2025,
 //! "Fine-Grained control over Music Generation with Activation Steering", done so that its numbers can be believed.
 //!
-//! Everything here runs on activation files ([`Activations`]), wherever they come from:
+//! [`extract`] makes an activation file of folders of audio. Everything else runs on such files ([`Activations`]) alone,
+//! wherever they come from:
 //!
 //! - [`learn`] finds the direction of a [`Contrast`] of classes at one [`Place`], by difference in means, by a probe's
 //!   weights or by principal components, and scores it on tracks that it has not seen; [`Study`] does so for all places
@@ -17,10 +18,12 @@
 
 mod activations;
 mod agreement;
+mod audio;
 mod contrast;
 mod directions;
 mod error;
 mod examples;
+mod extraction;
 mod folds;
 mod kmeans;
 mod logistic;
@@ -31,6 +34,7 @@ mod probe;
 mod random;
 mod readout;
 mod recommendation;
+mod records;
 mod ridge;
 mod samples;
 mod score;
@@ -39,9 +43,11 @@ mod vector_file;
 
 pub use activations::{Activations, Place};
 pub use agreement::{Contingency, hungarian_order};
+pub use audio::{AudioFolder, AudioTrack};
 pub use contrast::Contrast;
 pub use directions::{Learned, Method, Settings, Study, learn};
 pub use error::LabError;
+pub use extraction::{Extraction, ExtractionSettings, Pooling, Skipped, extract};
 pub use kmeans::{Clustering, cluster};
 pub use probe::{Baseline, ProbeScore, ProbeSettings, probe};
 pub use recommendation::Recommendation;

@@ -6,7 +6,7 @@ use tokenizers::{Tokenizer, TruncationParams};
 
 use crate::bundle::Bundle;
 
-use super::{Engine, GenerateError, Recipe};
+use super::{Engine, GenerateError};
 
 /// Tokens of a prompt that are read, the end token included; what lies beyond is cut off. T5 was trained on 512.
 pub const PROMPT_TOKENS: usize = 512;
@@ -34,15 +34,13 @@ struct Text {
 }
 
 impl Conditioning {
-    /// Runs the text encoder and the cross graph on the prompts of `recipe`.
+    /// Runs the text encoder and the cross graph on a prompt for each row: the prompt, and with guidance the negative one.
     ///
     /// A prompt without text is audiocraft's: its states are masked, so that its keys and values are zero. The
     /// unconditional row is such a row unless there is a negative prompt.
-    pub fn new(engine: &Engine, recipe: &Recipe, options: &RunOptions) -> Result<Self, GenerateError> {
-        let mut texts = vec![read(engine, &recipe.prompt, options)?];
-        if recipe.is_guided() {
-            texts.push(read(engine, &recipe.negative, options)?);
-        }
+    pub fn new(engine: &Engine, prompts: &[&str], options: &RunOptions) -> Result<Self, GenerateError> {
+        let texts = prompts.iter().map(|prompt| read(engine, prompt, options));
+        let texts = texts.collect::<Result<Vec<_>, _>>()?;
         let rows = texts.len();
         let width = engine.bundle().architecture().text_width;
         let tokens = texts.iter().map(|text| text.tokens).max().unwrap_or(0).max(1);

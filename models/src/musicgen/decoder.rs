@@ -155,15 +155,18 @@ impl Decoder {
 
     /// Runs `positions` new positions and returns the logits of the last one, `[B,K,V]`.
     ///
-    /// `tokens` is `[K,S]`, the same for every row. More than one position is possible only from the beginning,
-    /// because GroupQueryAttention refuses a second block for two rows.
+    /// `tokens` is `[K,S]`, the same for every row. With two rows, more than one position is possible only from the
+    /// beginning, because GroupQueryAttention refuses a second block for them.
     pub fn run(
         &mut self,
         tokens: &[i64],
         positions: usize,
         options: &RunOptions,
     ) -> Result<&[f32], GenerateError> {
-        debug_assert!(positions == 1 || self.length == 0, "a block of positions comes first");
+        debug_assert!(
+            positions == 1 || self.length == 0 || self.conditioning.rows == 1,
+            "a block of positions comes first"
+        );
         let end = self.length + positions;
         if end > self.capacity {
             let reason = format!("position {end} is past the {} there is room for", self.capacity);

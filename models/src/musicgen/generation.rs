@@ -63,8 +63,10 @@ impl Generation {
         let intervention = Intervention::new(&recipe.steering, vectors, architecture, rows)?;
         let options = run_options(cancel)?;
         stop_if(cancel)?;
+        let prompts = [recipe.prompt.as_str(), recipe.negative.as_str()];
+        let prompts = if recipe.is_guided() { &prompts[..] } else { &prompts[..1] };
         let conditioning =
-            Conditioning::new(engine, &recipe, &options).map_err(|error| cancelled_or(cancel, error))?;
+            Conditioning::new(engine, prompts, &options).map_err(|error| cancelled_or(cancel, error))?;
         let windows = Windows::new(architecture, recipe.frames);
         let decoder = Decoder::new(engine, conditioning, windows.positions(), intervention.rows())?;
         Ok(Self {
@@ -370,7 +372,7 @@ pub fn generate(
     generation.take().ok_or(GenerateError::Cancelled)
 }
 
-fn run_options(cancel: &Cancel) -> Result<Arc<RunOptions>, GenerateError> {
+pub(super) fn run_options(cancel: &Cancel) -> Result<Arc<RunOptions>, GenerateError> {
     let failed = |error: ort::Error| GenerateError::Run { graph: "run options", reason: error.to_string() };
     cancel.run_options().map_err(failed)
 }

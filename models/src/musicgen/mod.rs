@@ -1,7 +1,8 @@
 //! MusicGen: from a recipe to codes, one frame at a time.
 //!
 //! An [`Engine`] is a bundle with its graphs loaded when needed, shared by everybody in the process. A [`Generation`]
-//! runs one [`Recipe`] and hands out frames as they are finished; [`generate`] runs it to its end and makes a [`Take`].
+//! runs one [`Recipe`] and hands out frames as they are finished; [`generate`] runs it to its end and makes a [`Take`]. A
+//! [`Reading`] feeds the decoder music that exists and hands out what its layers hold.
 
 mod conditioning;
 mod decoder;
@@ -9,6 +10,7 @@ mod engine;
 mod error;
 mod generation;
 mod random;
+mod reading;
 mod recipe;
 mod sampling;
 mod take;
@@ -19,6 +21,7 @@ pub use engine::{Engine, EngineOptions};
 pub use error::GenerateError;
 pub(crate) use error::{cancelled_or, stop_if};
 pub use generation::{Generation, Progress, generate};
+pub use reading::{Held, Reading};
 pub use recipe::{LONGEST_TAKE, Recipe, frames_of};
 pub use sampling::Sampling;
 pub(crate) use take::check_codes;

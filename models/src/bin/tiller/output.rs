@@ -9,6 +9,8 @@ use hound::{SampleFormat, WavSpec, WavWriter};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
 
+use super::Fallible;
+
 /// How a command reports.
 #[derive(Args)]
 pub(crate) struct Reporting {
@@ -74,6 +76,18 @@ impl Pending {
     pub fn finish_with(mut self, contents: impl AsRef<[u8]>) -> Result<(), String> {
         self.file.write_all(contents.as_ref()).map_err(|error| self.failed(&error))?;
         self.finish()
+    }
+
+    /// Has `write` fill the file and puts it in its place.
+    pub fn finish_by<E: std::error::Error + 'static>(
+        self,
+        write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), E>,
+    ) -> Fallible<()> {
+        let mut writer = BufWriter::new(self.file.as_file());
+        write(&mut writer)?;
+        writer.flush().map_err(|error| self.failed(&error))?;
+        drop(writer);
+        Ok(self.finish()?)
     }
 
     fn finish(self) -> Result<(), String> {

@@ -1,5 +1,6 @@
-//! `tiller lab`: from activation files to vectors, and to where a concept is represented.
+//! `tiller lab`: from audio to activations, from these to vectors, and to where a concept is represented.
 
+mod activations;
 mod cluster;
 mod directions;
 mod merge;
@@ -16,6 +17,8 @@ use super::{Fallible, Outcome};
 /// Subcommands of `tiller lab`.
 #[derive(Subcommand)]
 pub(crate) enum Lab {
+    /// Read folders of audio with the model, and write what its layers held.
+    Activations(activations::Extract),
     /// Learn the direction of a concept at every layer, and write a vector file.
     Directions(Box<directions::Directions>),
     /// Put the shards of a vector file together.
@@ -29,6 +32,7 @@ pub(crate) enum Lab {
 impl Lab {
     pub fn run(&self) -> Outcome {
         match self {
+            Self::Activations(extract) => extract.run(),
             Self::Directions(directions) => directions.run(),
             Self::Merge(merge) => merge.run(),
             Self::Probe(probe) => probe.run(),

@@ -1,0 +1,232 @@
+//! From audio to activations: what is read is what generating would have held, and a run that was interrupted goes on.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tiller_models::bundle::Precision;
+use tiller_models::lab::{Activations, AudioFolder, ExtractionSettings, LabError, Pooling, extract};
+use tiller_models::musicgen::{
+    Cancel, Engine, EngineOptions, GenerateError, Generation, Reading, Recipe, Sampling,
+};
+use tiller_models::steering::{Site, Steering, Vector};
+
+use common::Checkpoint::Small;
+use common::planted::normal;
+use common::{difference, peak};
+
+const FRAMES: usize = 50;
+
+fn engine() -> Arc<Engine> {
+    let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
+    Engine::load(Small.bundle(), &options).unwrap()
+}
+
+#[test]
+fn reading_a_take_holds_what_generating_it_held() {
+    let engine = engine();
+    let prompt = "a bright marimba";
+    let recipe = Recipe {
+        bundle: Small.bundle().id().to_owned(),
+        bundle_name: Small.bundle().manifest().name.clone(),
+        precision: Precision::F32,
+        prompt: prompt.to_owned(),
+        negative: String::new(),
+        seed: 5,
+        sampling: Sampling::default(),
+        guidance: 1.0,
+        frames: FRAMES,
+        steering: Steering::default(),
+    };
+    let mut generation = Generation::new(&engine, recipe, &[], &Cancel::new()).unwrap();
+    let delay = *Small.bundle().architecture().delays.iter().max().unwrap();
+    let mut held = BTreeMap::new();
+    while generation.advance().unwrap().is_some() {
+        let position = generation.progress().frames - 1 + delay;
+        held.insert(position, Site::ALL.map(|site| generation.activations(site).to_vec()));
+    }
+    let codes = generation.codes();
+
+    let mut reading = Reading::new(&engine, prompt, FRAMES, &Cancel::new()).unwrap();
+    for (every, expected) in [(1, 50), (7, 8), (50, 1), (80, 1)] {
+        let mut positions = Vec::new();
+        let read = reading.read(&codes, NonZeroUsize::new(every).unwrap(), |found| {
+            positions.push(found.position);
+            let Some([residual, attention]) = held.get(&found.position) else { return };
+            for (found, held) in [(found.residual, residual), (found.attention, attention)] {
+                let difference = difference(found, held);
+                assert!(difference < 1e-4 * peak(held).max(1.0), "{every}: {difference}");
+            }
+        });
+        read.unwrap();
+        assert_eq!((positions.len(), positions.last()), (expected, Some(&FRAMES)));
+    }
+
+    // Another prompt is held otherwise, and music that is too long is refused.
+    let mut other = Reading::new(&engine, "", FRAMES, &Cancel::new()).unwrap();
+    let mut change = 0.0;
+    let last = NonZeroUsize::new(FRAMES).unwrap();
+    other.read(&codes, last, |found| change = difference(found.residual, &held[&FRAMES][0])).unwrap();
+    assert!(change > 1e-3);
+    let Err(error) = Reading::new(&engine, "", 1_000, &Cancel::new()) else { panic!() };
+    assert!(error.to_string().contains("at most 1.20 s"), "{error}");
+}
+
+fn wav(path: &Path, sample_rate: u32, samples: impl Iterator<Item = f64>) {
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate,
+        bits_per_sample: 32,
+        sample_format: hound::SampleFormat::Float,
+    };
+    let mut writer = hound::WavWriter::create(path, spec).unwrap();
+    samples.for_each(|sample| writer.write_sample(sample as f32).unwrap());
+    writer.finalize().unwrap();
+}
+
+/// Six tracks of two seconds and a bit a class: tones and noise, one track a class with a silent second.
+fn audio(root: &Path) {
+    for class in ["noise", "tone"] {
+        fs::create_dir(root.join(class)).unwrap();
+        for track in 0..6 {
+            let mut noise = normal(&format!("{class} {track}"));
+            let pitch = 0.1 + 0.02 * f64::from(track);
+            let samples = (0..4_500_u32).map(|time| match (track, time, class) {
+                (5, 2_000.., _) => 0.0,
+                (_, _, "noise") => 0.2 * noise(),
+                _ => 0.5 * (pitch * f64::from(time)).sin(),
+            });
+            wav(&root.join(class).join(format!("{track}.wav")), 2_000, samples);
+        }
+    }
+}
+
+fn lab(arguments: &[&str]) -> Output {
+    let mut tiller = Command::new(env!("CARGO_BIN_EXE_tiller"));
+    tiller.env("TILLER_BUNDLE", Small.bundle().root()).arg("lab").args(arguments).output().unwrap()
+}
+
+fn refused(output: &Output) -> String {
+    assert!(!output.status.success());
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn folders_of_audio_become_activations_that_a_direction_is_learnt_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, out, vector) = (name("data"), name("a.safetensors"), name("v.safetensors"));
+    fs::create_dir(&data).unwrap();
+    audio(data.as_ref());
+    let tone = Path::new(&data).join("tone");
+    wav(&tone.join("short.wav"), 2_000, (0..100).map(|_| 0.5));
+    wav(&tone.join("fast.wav"), 44_100, (0..44_100).map(|_| 0.5));
+    fs::write(tone.join("broken.wav"), b"RIFF").unwrap();
+    fs::write(tone.join("notes.txt"), b"no audio").unwrap();
+
+    let output = lab(&["activations", "--data", &data, "--seconds", "1", "--out", &out, "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&found["segments"], &found["resumed"]), (&22.into(), &0.into()));
+    let skipped = found["skipped"].to_string();
+    assert_eq!(found["skipped"].as_array().unwrap().len(), 5, "{skipped}");
+    for reason in
+        ["shorter than one segment", "44100 samples a second", "broken.wav", "1 of its segments are silent"]
+    {
+        assert!(skipped.contains(reason), "{skipped}");
+    }
+    let activations = Activations::open(&[out.clone().into()]).unwrap();
+    assert_eq!(activations.samples().classes(), ["noise", "tone"]);
+    assert_eq!(activations.samples().tracks().len(), 12);
+    assert_eq!(activations.places().len(), 10);
+    assert_eq!(activations.model(), Some(Small.bundle().manifest().source.sha256.as_str()));
+
+    let learnt = lab(&["directions", "--activations", &out, "--plus", "tone", "--out", &vector]);
+    assert!(learnt.status.success(), "{}", String::from_utf8_lossy(&learnt.stderr));
+    let vector = Vector::open(vector.as_ref()).unwrap();
+    assert!(vector.check(Small.bundle().architecture()).is_ok() && vector.warning(Small.bundle()).is_none());
+
+    // Each tenth position is a row.
+    let each = ["--pool", "each", "--every", "10", "--seconds", "1", "--json"];
+    assert!(lab(&[&["activations", "--data", &data, "--out", &out][..], &each].concat()).status.success());
+    assert_eq!(Activations::open(&[out.clone().into()]).unwrap().samples().rows(), 22 * 5);
+
+    let mut files: Vec<_> =
+        fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["a.safetensors", "data", "v.safetensors"]);
+}
+
+#[test]
+fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    audio(folder.path());
+    let listed = AudioFolder::list(folder.path()).unwrap();
+    let settings = ExtractionSettings {
+        prompt: String::new(),
+        frames: FRAMES,
+        pooling: Pooling::Mean,
+        every: NonZeroUsize::new(20).unwrap(),
+    };
+    let engine = engine();
+    let partial = folder.path().join(".partial");
+    let run = |stop_at: Option<usize>| {
+        let cancel = Cancel::new();
+        extract(&engine, &listed, &settings, &partial, &cancel, |done| {
+            if stop_at == Some(done) {
+                cancel.cancel();
+            }
+        })
+    };
+    let bytes = |stopped: bool| {
+        let found = run(None).unwrap();
+        assert_eq!(found.resumed() > 0, stopped);
+        assert_eq!(found.segments(), 22);
+        let mut bytes = Vec::new();
+        found.write(&mut bytes).unwrap();
+        found.finish().unwrap();
+        bytes
+    };
+    let whole = bytes(false);
+    assert!(!partial.exists());
+
+    let error = run(Some(7)).unwrap_err();
+    assert!(matches!(error, LabError::Model(GenerateError::Cancelled)), "{error}");
+    fs::OpenOptions::new().append(true).open(&partial).unwrap().write_all(b"half a record").unwrap();
+    let changed = ExtractionSettings { prompt: "music".to_owned(), ..settings.clone() };
+    let other = extract(&engine, &listed, &changed, &partial, &Cancel::new(), |_| {}).unwrap_err();
+    assert!(other.to_string().contains("another extraction"), "{other}");
+    assert_eq!(bytes(true), whole);
+}
+
+#[test]
+fn audio_that_cannot_be_learnt_from_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("a.safetensors"));
+    let run = |seconds: &str| {
+        let paths = [data.to_str().unwrap(), out.to_str().unwrap()];
+        refused(&lab(&["activations", "--data", paths[0], "--out", paths[1], "--seconds", seconds]))
+    };
+    assert!(run("1").contains("cannot read"));
+    fs::create_dir_all(data.join("one")).unwrap();
+    assert!(run("1").contains("make one for each of two classes"));
+    fs::create_dir(data.join("two")).unwrap();
+    assert!(run("1").contains("holds no WAV file"));
+    wav(&data.join("one/a.wav"), 2_000, (0..2_000).map(|time| f64::from(time % 20) / 20.0));
+    wav(&data.join("two/b.wav"), 2_000, (0..2_000).map(|_| 0.0));
+    assert!(run("1").contains("nothing in the class two can be used"));
+    assert!(run("5").contains("at most 1.20 s"));
+    fs::copy(data.join("one/a.wav"), data.join("two/b.wav")).unwrap();
+    fs::remove_file(folder.path().join("a.safetensors.partial")).unwrap();
+    assert!(run("1").contains("the same recording as one of the class one"));
+    assert!(!out.exists());
+}
