@@ -1,6 +1,7 @@
 //! `cargo xtask realtime`: the plugin's tests under the real-time sanitizer.
 //!
-//! It ends a test in which a live block locks, waits, allocates or asks anything of the system. Only a nightly compiler has
+//! It ends a test in which a live block locks, waits, allocates or asks anything of the system but to wake the renderer
+//! (`plugin/tests/realtime.supp`). Only a nightly compiler has
 //! it, so the gate, which runs on the stable one, has the allocation guard alone.
 
 use crate::{process, workspace::Workspace};
@@ -17,6 +18,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
         cfg!(any(target_os = "linux", target_os = "macos")),
         "the real-time sanitizer exists for Linux and macOS only"
     );
+    let accepted = workspace.root.join("plugin/tests/realtime.supp");
     process::run(
         // `+nightly` is rustup's: the cargo that runs this program knows only its own compiler.
         Command::new("cargo")
@@ -24,6 +26,7 @@ pub fn run(workspace: &Workspace) -> Result<()> {
             .env_remove("RUSTUP_TOOLCHAIN")
             .current_dir(&workspace.root)
             .env("RUSTFLAGS", "-Zsanitizer=realtime --cfg realtime_sanitizer")
+            .env("RTSAN_OPTIONS", format!("suppressions={}", accepted.display()))
             .env("CARGO_TARGET_DIR", workspace.target.join("realtime"))
             // With a target named, the sanitizer is kept out of build scripts.
             .args(["test", "-p", "tiller", "--test", "instance", "--target", target]),

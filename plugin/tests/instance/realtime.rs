@@ -1,5 +1,6 @@
 //! The law of the audio thread, watched: in every build nothing may allocate inside a block, and in one made with the
-//! real-time sanitizer (`cargo xtask realtime`) a live block may not lock, wait, or ask anything of the system either.
+//! real-time sanitizer (`cargo xtask realtime`) a live block may not lock, wait, or ask
+//! anything of the system either, but to wake the renderer.
 
 /// Runs a block under the guards; one that is rendered offline may wait.
 pub fn block<R>(live: bool, body: impl FnOnce() -> R) -> R {
