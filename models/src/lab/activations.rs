@@ -15,6 +15,8 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::UncheckedAdvice;
 use ndarray::ArrayView2;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
@@ -314,6 +316,23 @@ impl OneFile {
                 return Err(self.wrong(format!("row {row} of {tensor:?} holds {wrong}; extract it again")));
             }
         }
+        if let (Some(first), Some(last)) = (rows.first(), rows.last()) {
+            let row = |row: &usize| (row - self.rows.start) * width * 4;
+            let start = data.as_ptr().addr() - self.bytes.as_ptr().addr();
+            self.release(start + row(first), row(last) - row(first) + width * 4);
+        }
         Ok(())
     }
+
+    /// Gives the memory of a part of the map back at once: else the process grows with the file until the system wants
+    /// the memory for something else. Where it cannot be given back, that is what happens.
+    #[cfg(unix)]
+    fn release(&self, offset: usize, length: usize) {
+        // SAFETY: the map is of a file and read-only, so that what is dropped is read from the file again when needed.
+        let _ = unsafe { self.bytes.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, length) };
+    }
+
+    /// Windows takes the pages of a mapped file back by itself.
+    #[cfg(not(unix))]
+    fn release(&self, _offset: usize, _length: usize) {}
 }

@@ -13,7 +13,7 @@
 //!
 //! Three rules hold throughout. Data are split **by track**: a fold is a property of a track, and rows have none of their
 //! own. Classes are **balanced** by weight, not by leaving rows out. Memory depends on the width, not on the number of
-//! rows, but for a few dozen bytes a row: files are memory-mapped and read in chunks, and what can be is computed from
+//! rows, but for about two hundred bytes a row: files are memory-mapped and read in chunks, and what can be is computed from
 //! exact sufficient statistics.
 
 mod activations;

@@ -50,7 +50,7 @@ pub struct HeldOut {
 impl Score {
     /// The score of all held-out rows of `classes`.
     pub fn of(mut held_out: Vec<HeldOut>, samples: &Samples, classes: &[usize], seed: u64) -> Self {
-        held_out.sort_by(|a, b| a.score.total_cmp(&b.score));
+        held_out.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
         let measure = |times: &[f64]| {
             let weight = |row: &HeldOut| row.weight * times[row.track];
             [accuracy(&held_out, weight), auc(&held_out, weight), r2(&held_out, weight)]

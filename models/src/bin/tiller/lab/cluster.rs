@@ -48,7 +48,9 @@ impl Cluster {
             bar.inc(1);
         }
         bar.finish_and_clear();
-        let best = all.iter().max_by(|a, b| a.table.adjusted_rand().total_cmp(&b.table.adjusted_rand()));
+        // The last of equals is taken, which is the first of the reversed.
+        let agreement = |found: &Found| found.table.adjusted_rand();
+        let best = all.iter().rev().max_by(|a, b| agreement(a).total_cmp(&agreement(b)));
         let best = best.ok_or("the files have no places")?;
 
         let jaccard = best.table.jaccard();
