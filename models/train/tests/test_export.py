@@ -25,7 +25,7 @@ def test_export_round_trip():
     wave = 0.1 * torch.randn(1, 640 * 30)
     with torch.no_grad():
         latent = codec.encode(wave)
-        codec.quantiser.start(torch.randn(2_000, latent.shape[1]) * latent.std())
+        codec.quantiser.start(torch.randn(2 * shape.codec.codebook_size, latent.shape[1]) * latent.std())
         quantised, _, codes = codec.quantiser(latent, False)
         expected = codec.decode(quantised)
     with tempfile.TemporaryDirectory() as name:
