@@ -36,8 +36,9 @@ def test_export_round_trip():
         write(shape, trained_state(work), work / "tokenizer.json", work / "checkpoint")
         bank = load_file(work / "checkpoint/model.safetensors")["audio_encoder.filter_bank.analysis.weight"]
         reference = MusicgenForConditionalGeneration.from_pretrained(work / "checkpoint").audio_encoder.eval()
+    bandwidth = max(reference.config.target_bandwidths)
     with torch.no_grad():
-        encoded = reference.quantizer.encode(reference.encoder(analyse(wave, bank)), 2.0)  # [K, 1, T]
+        encoded = reference.quantizer.encode(reference.encoder(analyse(wave, bank)), bandwidth)  # [K, 1, T]
         assert (encoded[:, 0].T == codes).float().mean() > 0.99
         bands = reference.decoder(reference.quantizer.decode(codes.T[:, None]))
     got = synthesise(bands, bank)
