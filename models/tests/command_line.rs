@@ -252,3 +252,86 @@ fn bundles_vectors_and_the_machine_are_described() {
         serde_json::from_str(&succeeded(&tiller(&["vectors", "show", "residual", "--json"]))).unwrap();
     assert_eq!((&shown["width"], &shown["warning"]), (&128.into(), &Value::Null));
 }
+
+/// A control vector recorded by `record_gguf.py`.
+fn recorded(name: &str) -> String {
+    format!("{}/tests/data/gguf/{name}.gguf", env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn vectors_are_combined_compared_and_taken_out_of_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (flute, drums, sum, rest) = (path("flute"), path("drums"), path("sum"), path("rest"));
+    succeeded(&tiller(&["vectors", "import", &recorded("repeng"), &flute, "--concept", "flute"]));
+    succeeded(&tiller(&["vectors", "import", &recorded("unusual"), &drums, "--concept", "drums"]));
+
+    let line = succeeded(&tiller(&[
+        "vectors",
+        "combine",
+        &format!("{flute}*1.0 + {drums} * -0.5"),
+        "--out",
+        &sum,
+        "--concept",
+        "airy",
+    ]));
+    assert!(line.contains("airy, recommended layers 2"), "{line}");
+    let line = succeeded(&tiller(&[
+        "vectors",
+        "combine",
+        "residual*2",
+        "residual*-1",
+        "--out",
+        &path("r"),
+        "--json",
+    ]));
+    let made: Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(made["vector"]["concept"], "2 residual - residual");
+
+    // The recorded directions of layer 2 are equal, so that half of one is left.
+    let compared = |extra: &[&str]| {
+        let arguments = [&["vectors", "similarity", &flute, &drums, &sum][..], extra].concat();
+        succeeded(&tiller(&arguments))
+    };
+    let json: Value = serde_json::from_str(&compared(&["--json"])).unwrap();
+    assert!(
+        json["matrix"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|row| row.as_array().unwrap())
+            .all(|cosine| { (cosine.as_f64().unwrap() - 1.0).abs() < 1e-6 })
+    );
+    assert_eq!(json["pairs"][0]["places"][0]["layer"], 2);
+    let table = compared(&["--layer", "2", "--site", "residual"]);
+    assert!(table.contains("airy") && table.matches("1.000").count() == 9, "{table}");
+    let table = succeeded(&tiller(&["vectors", "similarity", "residual", "attention"]));
+    assert_eq!(table.matches(" -").count(), 2, "{table}");
+
+    let parallel = refused(&["vectors", "project", &flute, "--out-of", &drums, "--out", &rest]);
+    assert!(parallel.contains("parallel") && !Path::new(&rest).exists(), "{parallel}");
+    let widths = refused(&["vectors", "combine", &flute, "residual", "--out", &rest]);
+    assert!(widths.contains("use vectors of one model") && !Path::new(&rest).exists(), "{widths}");
+    assert!(refused(&["vectors", "similarity", &flute, &drums, "--layer", "1"]).contains("--site"));
+}
+
+#[test]
+fn a_vector_leaves_as_gguf_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (gguf, again, twice) = (path("v.gguf"), path("again.safetensors"), path("twice.gguf"));
+    succeeded(&tiller(&["vectors", "export", "residual", &gguf]));
+    succeeded(&tiller(&["vectors", "import", &gguf, &again]));
+    succeeded(&tiller(&["vectors", "export", &again, &twice]));
+    assert_eq!(std::fs::read(&gguf).unwrap(), std::fs::read(&twice).unwrap());
+    let alike = succeeded(&tiller(&["vectors", "similarity", "residual", &again, "--json"]));
+    let alike: Value = serde_json::from_str(&alike).unwrap();
+    assert_eq!(alike["matrix"][0][1], alike["matrix"][0][0]);
+
+    assert!(refused(&["vectors", "export", "attention", &path("a.gguf")]).contains("attention output alone"));
+    let nameless = refused(&["vectors", "import", &recorded("repeng"), &path("n.safetensors")]);
+    assert!(nameless.contains("--concept"), "{nameless}");
+    std::fs::write(path("cut.gguf"), &std::fs::read(&gguf).unwrap()[..100]).unwrap();
+    let cut = refused(&["vectors", "import", &path("cut.gguf"), &path("n.safetensors")]);
+    assert!(cut.contains("ends too early") && !Path::new(&path("n.safetensors")).exists(), "{cut}");
+}

@@ -69,6 +69,9 @@ pub enum SteeringError {
         /// Its hash.
         hash: String,
     },
+    /// What was asked of vectors cannot be had from them.
+    #[error("{0}")]
+    Request(String),
     /// A number that steering cannot use.
     #[error("{0}")]
     Number(String),

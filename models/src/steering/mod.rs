@@ -5,13 +5,18 @@
 //! `Intervention` is what of it reaches the decoder at a step. The arithmetic is that of Panda et al. 2025, "Fine-Grained
 //! control over Music Generation with Activation Steering": `h <- (h + a s r) / (1 + |a|)`.
 
+mod algebra;
+mod control_vector;
 mod curve;
 mod direction;
 mod error;
+mod gguf;
 mod intervention;
 mod plan;
 mod vector;
 
+pub use algebra::{combine, project, similarity};
+pub use control_vector::{ControlVector, to_gguf};
 pub use curve::StrengthCurve;
 pub use direction::{Direction, Site};
 pub use error::SteeringError;

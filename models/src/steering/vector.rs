@@ -29,6 +29,7 @@ pub struct Vector {
     concept: String,
     hash: String,
     width: usize,
+    tensors: BTreeMap<(Site, usize), Box<[f32]>>,
     directions: BTreeMap<(Site, usize), Direction>,
     metadata: BTreeMap<String, String>,
     layers: Option<BTreeSet<usize>>,
@@ -43,13 +44,7 @@ impl Vector {
     /// # Errors
     /// [`SteeringError::Read`], or [`SteeringError::File`] with what is wrong in it.
     pub fn open(path: &Path) -> Result<Self, SteeringError> {
-        let read = |source| SteeringError::Read { path: path.to_owned(), source };
-        let size = std::fs::metadata(path).map_err(read)?.len();
-        if size > LARGEST_FILE {
-            let reason = format!("it is {size} bytes long, and the limit is {LARGEST_FILE}");
-            return Err(SteeringError::File { file: path.display().to_string(), reason });
-        }
-        Self::from_bytes(&std::fs::read(path).map_err(read)?, &path.display().to_string())
+        Self::from_bytes(&read(path)?, &path.display().to_string())
     }
 
     /// Reads a vector file's bytes; `file` names them in errors.
@@ -84,6 +79,17 @@ impl Vector {
         self.directions.get(&(site, layer))
     }
 
+    /// The same as the file holds it, of any length.
+    #[must_use]
+    pub fn tensor(&self, site: Site, layer: usize) -> Option<&[f32]> {
+        self.tensors.get(&(site, layer)).map(|values| &**values)
+    }
+
+    /// Every site of a layer that has a direction.
+    pub fn places(&self) -> impl Iterator<Item = (Site, usize)> {
+        self.directions.keys().copied()
+    }
+
     /// The sites at which the vector acts: those its metadata names, else the residual stream if the file has
     /// directions for it, else the attention output.
     #[must_use]
@@ -111,6 +117,12 @@ impl Vector {
     #[must_use]
     pub fn recommended_strength(&self) -> Option<f32> {
         self.strength
+    }
+
+    /// The hash of the weights of the model it was made for, if the file says it.
+    #[must_use]
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
     }
 
     /// All metadata of the file, as it is.
@@ -162,6 +174,17 @@ impl Vector {
     }
 }
 
+/// The bytes of a file that is no larger than a vector's.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, SteeringError> {
+    let failed = |source| SteeringError::Read { path: path.to_owned(), source };
+    let size = std::fs::metadata(path).map_err(failed)?.len();
+    if size > LARGEST_FILE {
+        let reason = format!("it is {size} bytes long, and the limit is {LARGEST_FILE}");
+        return Err(SteeringError::File { file: path.display().to_string(), reason });
+    }
+    std::fs::read(path).map_err(failed)
+}
+
 /// The vector in `bytes`, or the rest of the sentence "FILE is no usable vector file: ...".
 fn parse(bytes: &[u8]) -> Result<Vector, String> {
     let not_safetensors = |error| format!("it is no safetensors file ({error})");
@@ -178,7 +201,7 @@ fn parse(bytes: &[u8]) -> Result<Vector, String> {
 
     let tensors = SafeTensors::deserialize(bytes).map_err(not_safetensors)?;
     let mut width = None;
-    let mut directions = BTreeMap::new();
+    let (mut values_of, mut directions) = (BTreeMap::new(), BTreeMap::new());
     for (name, tensor) in tensors.iter() {
         let place = place(name).ok_or_else(|| {
             format!("the tensor {name:?} is neither \"residual.LAYER\" nor \"attention.LAYER\"")
@@ -200,6 +223,7 @@ fn parse(bytes: &[u8]) -> Result<Vector, String> {
         let direction = Direction::new(&values)
             .ok_or_else(|| format!("the tensor {name:?} is zero or not finite, and so has no direction"))?;
         directions.insert(place, direction);
+        values_of.insert(place, values.into_boxed_slice());
     }
     let width = width.ok_or("it holds no tensor")?;
 
@@ -228,7 +252,18 @@ fn parse(bytes: &[u8]) -> Result<Vector, String> {
     let hash = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     // A hash is text, with or without the quotes that make it JSON.
     let model = metadata.get("model").map(|model| model.trim_matches('"').to_owned());
-    Ok(Vector { concept, hash, width, directions, metadata, layers, sites, strength, model })
+    Ok(Vector {
+        concept,
+        hash,
+        width,
+        tensors: values_of,
+        directions,
+        metadata,
+        layers,
+        sites,
+        strength,
+        model,
+    })
 }
 
 fn place(tensor: &str) -> Option<(Site, usize)> {

@@ -46,7 +46,7 @@ enum Command {
     Info(info::Info),
     /// Check what generating needs on this machine, and say what is wrong.
     Doctor(doctor::Doctor),
-    /// List or show steering vectors.
+    /// List, show, combine, compare and convert steering vectors.
     #[command(subcommand)]
     Vectors(vectors::Vectors),
     /// Learn vectors from activations, and measure where a concept is represented.

@@ -1,13 +1,17 @@
 //! `tiller vectors`.
 
-use std::path::PathBuf;
+mod algebra;
+mod control_vector;
+mod similarity;
+
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use tiller_models::steering::{Site, Vector};
 
 use super::steering::find_vector;
-use super::{Outcome, open_bundle};
+use super::{Fallible, Outcome, open_bundle};
 
 /// Subcommands of `tiller vectors`.
 #[derive(Subcommand)]
@@ -16,6 +20,34 @@ pub(crate) enum Vectors {
     List(List),
     /// Show one vector.
     Show(Show),
+    /// Add vectors with weights.
+    Combine(algebra::Combine),
+    /// Take one vector out of another.
+    Project(algebra::Project),
+    /// Compare vectors with each other.
+    Similarity(similarity::Similarity),
+    /// Write a vector as a control vector of repeng and llama.cpp (GGUF).
+    Export(control_vector::Export),
+    /// Make a vector from a control vector of repeng or llama.cpp (GGUF).
+    Import(control_vector::Import),
+}
+
+/// Where names of vectors are looked up.
+#[derive(Args)]
+struct Source {
+    /// Folder of the bundle whose vectors may be named; by default the embedded one.
+    #[arg(long, value_name = "DIR")]
+    bundle: Option<PathBuf>,
+}
+
+impl Source {
+    /// A vector file, which needs no bundle, or a vector of the bundle.
+    fn vector(&self, name: &str) -> Fallible<Vector> {
+        if Path::new(name).is_file() {
+            return Ok(Vector::open(Path::new(name))?);
+        }
+        find_vector(name, &open_bundle(self.bundle.as_deref())?)
+    }
 }
 
 /// Arguments of `tiller vectors list`.
@@ -47,6 +79,11 @@ impl Vectors {
         match self {
             Self::List(list) => list.run(),
             Self::Show(show) => show.run(),
+            Self::Combine(combine) => combine.run(),
+            Self::Project(project) => project.run(),
+            Self::Similarity(similarity) => similarity.run(),
+            Self::Export(export) => export.run(),
+            Self::Import(import) => import.run(),
         }
     }
 }
