@@ -13,3 +13,4 @@ mod onnx;
 pub mod runtime;
 pub mod steering;
 mod tensor_file;
+pub mod wav;

@@ -8,11 +8,12 @@ use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use hound::{SampleFormat, WavReader};
+use hound::WavReader;
 use sha2::{Digest, Sha256};
 
 use super::LabError;
 use crate::bundle::Codec;
+use crate::wav;
 
 /// Folders of audio, one for each class.
 #[derive(Debug, Clone)]
@@ -98,16 +99,7 @@ impl AudioTrack {
             let (found, wanted) = (spec.sample_rate, codec.sample_rate);
             return Err(format!("it has {found} samples a second and the model {wanted}: convert it"));
         }
-        let samples: Result<Vec<f32>, hound::Error> = match spec.sample_format {
-            SampleFormat::Float => reader.into_samples::<f32>().collect(),
-            SampleFormat::Int => {
-                let full_scale = 2.0_f32.powi(i32::from(spec.bits_per_sample) - 1);
-                let scaled =
-                    |sample: Result<i32, hound::Error>| sample.map(|value| value as f32 / full_scale);
-                reader.into_samples::<i32>().map(scaled).collect()
-            }
-        };
-        let samples = samples.map_err(|error| error.to_string())?;
+        let samples = wav::samples(reader).map_err(|error| error.to_string())?;
         if samples.iter().any(|sample| !sample.is_finite()) {
             return Err("it has samples that are no finite numbers".to_owned());
         }

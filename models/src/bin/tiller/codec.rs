@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use hound::{SampleFormat, WavReader};
+use hound::WavReader;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tiller_models::bundle::Codec;
 use tiller_models::codes::Codes;
 use tiller_models::encodec;
 use tiller_models::musicgen::Engine;
+use tiller_models::wav;
 
 use super::output::{Pending, Reporting, Wav};
 use super::{EngineArguments, Fallible, Outcome, open_bundle};
@@ -127,14 +128,7 @@ fn samples(file: &Path, codec: &Codec) -> Result<Vec<f32>, String> {
             spec.sample_rate, spec.channels, codec.sample_rate, codec.channels
         ));
     }
-    let samples: Result<Vec<f32>, _> = match spec.sample_format {
-        SampleFormat::Float => reader.into_samples::<f32>().collect(),
-        SampleFormat::Int => {
-            let full_scale = 2.0_f32.powi(i32::from(spec.bits_per_sample) - 1);
-            reader.into_samples::<i32>().map(|sample| sample.map(|value| value as f32 / full_scale)).collect()
-        }
-    };
-    samples.map_err(unreadable)
+    wav::samples(reader).map_err(unreadable)
 }
 
 fn done(reporting: &Reporting, places: &[(PathBuf, PathBuf)]) {
