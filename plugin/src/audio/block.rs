@@ -17,6 +17,12 @@ pub struct Block {
 }
 
 impl Block {
+    /// Position of the first sample in the song, if that plays.
+    #[must_use]
+    pub fn rolling(&self) -> Option<i64> {
+        self.position.filter(|_| self.host.playing)
+    }
+
     /// Whether the host has no transport at all: then takes are started by Generate and by notes alone.
     #[must_use]
     pub fn without_transport(&self) -> bool {

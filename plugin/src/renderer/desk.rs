@@ -148,9 +148,8 @@ impl Desk {
         piece.status = Status::Working(job.stage());
         piece.left = job.left();
         self.show(&instance, &project);
-        let piece = &mut self.pieces[index];
-        let (live, company) = (piece.live, piece.company.clone());
-        let strengths = |seconds: f64| match (live, &company) {
+        let (live, company) = (self.pieces[index].live, &self.pieces[index].company);
+        let strengths = |seconds: f64| match (live, company) {
             (Some(live), _) => live.at(&instance, seconds),
             (None, Some(company)) => company.at(&instance.lane, seconds),
             (None, None) => [0.0; SLOTS],
@@ -162,7 +161,9 @@ impl Desk {
             wanted: wanted.clone(),
             cancel: job.cancel(),
         });
-        match underway.during(doing, || job.step(strengths)) {
+        let outcome = underway.during(doing, || job.step(strengths));
+        let piece = &mut self.pieces[index];
+        match outcome {
             Outcome::Continues(job) => piece.work = Pending::Continue(job, wanted),
             Outcome::Finished(made) => {
                 debug_assert_eq!(piece.audio.stand(), Stand::Complete);

@@ -139,7 +139,7 @@ impl Player {
         let length = left.len().min(right.len());
         self.look_ahead();
         let song = self.listen(block, length);
-        self.ahead.send(block.position.filter(|_| block.host.playing), song, length);
+        self.ahead.send(block.rolling(), song, length);
         let passed = self.passed(block, length) | self.report(block, &song, length);
         let pressed = self.pressed(block);
         let retimed = self.instance.standing.note(song.steady_tempo, block.host.playing);
@@ -214,8 +214,7 @@ impl Player {
 
     /// Whether a passage ended before this block, because the transport stopped or jumped; if so, the renderer is to know.
     fn passed(&mut self, block: &Block, length: usize) -> bool {
-        let rolling = block.position.filter(|_| block.host.playing);
-        let ended = match rolling {
+        let ended = match block.rolling() {
             Some(position) => self.passing.pass(self.sample_rate, position, length, block.offline),
             None => self.passing.stop(self.sample_rate),
         };
@@ -224,7 +223,7 @@ impl Player {
 
     /// Whether this block, which has sounded, was the last of a take; if so, the renderer is to know.
     fn left_a_take(&self, block: &Block, song: &Song, length: usize) -> bool {
-        let Some(position) = block.position.filter(|_| block.host.playing) else { return false };
+        let Some(position) = block.rolling() else { return false };
         let end = position.saturating_add_unsigned(length as u64);
         let entries = &self.ends.timeline.output_buffer().entries;
         let left = entries.iter().map(|entry| entry.end(song)).any(|last| position < last && last <= end);
@@ -233,7 +232,7 @@ impl Player {
 
     /// Whether the renderer is to know how far the transport has come, because a take it passes over follows at once.
     fn report(&mut self, block: &Block, song: &Song, length: usize) -> bool {
-        let Some(position) = block.position.filter(|_| block.host.playing && self.ahead.latency() > 0) else {
+        let Some(position) = block.rolling().filter(|_| self.ahead.latency() > 0) else {
             return false;
         };
         let now = position as f64 / f64::from(self.sample_rate.max(1));

@@ -16,7 +16,7 @@ const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 impl Player {
     /// For how long this block may wait for what is not ready.
     pub(super) fn allowance(&mut self, block: &Block, length: usize) -> Allowance {
-        let rolling = block.position.filter(|_| block.host.playing);
+        let rolling = block.rolling();
         let now = self.watch.now();
         // A host that flags its bounces is live as soon as it does not, however far ahead it was.
         let unflagged = rolling.filter(|_| !block.offline);
