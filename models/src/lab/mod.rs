@@ -25,6 +25,7 @@ mod error;
 mod examples;
 mod extraction;
 mod folds;
+pub mod judge;
 mod kmeans;
 mod logistic;
 mod metadata;
