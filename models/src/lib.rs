@@ -1,9 +1,11 @@
 //! MusicGen with activation steering on ONNX Runtime: a prompt and steering in, tokens and audio out.
 //!
 //! Arrows point one way: [`bundle`] and [`steering`] know nothing of ONNX Runtime, [`runtime`] nothing of music,
-//! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read, and [`lab`] learns vectors. The crate knows no plugin.
+//! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read, and [`lab`] learns vectors.
+//! [`clap`] is another model, which judges for the lab. The crate knows no plugin.
 
 pub mod bundle;
+pub mod clap;
 pub mod codes;
 pub mod encodec;
 pub mod import;

@@ -335,3 +335,16 @@ fn a_vector_leaves_as_gguf_and_comes_back() {
     let cut = refused(&["vectors", "import", &path("cut.gguf"), &path("n.safetensors")]);
     assert!(cut.contains("ends too early") && !Path::new(&path("n.safetensors")).exists(), "{cut}");
 }
+
+#[test]
+fn a_clap_checkpoint_becomes_a_judge_and_another_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let judge = folder.path().join("judge").display().to_string();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let checkpoint = data.join("clap/checkpoint").display().to_string();
+    let made = succeeded(&tiller(&["lab", "judge-import", &checkpoint, &judge, "--json"]));
+    let made: Value = serde_json::from_str(&made).unwrap();
+    assert_eq!(made["checkpoint"], "checkpoint");
+    let musicgen = data.join("small/checkpoint").display().to_string();
+    assert!(refused(&["lab", "judge-import", &musicgen, &judge]).contains("\"musicgen\""));
+}

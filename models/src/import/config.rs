@@ -226,7 +226,7 @@ pub fn read(folder: &Path) -> Result<(ModelConfig, Architecture), ImportError> {
     Ok((config, architecture))
 }
 
-fn json<T: DeserializeOwned>(folder: &Path, file: &'static str) -> Result<T, ImportError> {
+pub(super) fn json<T: DeserializeOwned>(folder: &Path, file: &'static str) -> Result<T, ImportError> {
     let path = folder.join(file);
     if !path.is_file() {
         return Err(ImportError::MissingFile { folder: folder.to_owned(), file });
@@ -235,12 +235,12 @@ fn json<T: DeserializeOwned>(folder: &Path, file: &'static str) -> Result<T, Imp
     serde_json::from_slice(&text).map_err(|source| ImportError::Json { path, source })
 }
 
-fn refuse<T>(why: impl Into<String>) -> Result<T, ImportError> {
+pub(super) fn refuse<T>(why: impl Into<String>) -> Result<T, ImportError> {
     Err(ImportError::Unsupported(why.into()))
 }
 
 /// A number that sizes tensors: never zero, never so large that products of a few overflow.
-fn sane(section: &str, numbers: &[(&str, usize)]) -> Result<(), ImportError> {
+pub(super) fn sane(section: &str, numbers: &[(&str, usize)]) -> Result<(), ImportError> {
     match numbers.iter().find(|(_, number)| !(1..=1 << 20).contains(number)) {
         Some((name, number)) => refuse(format!("its {section}.{name} is {number}")),
         None => Ok(()),

@@ -1,10 +1,9 @@
-//! Where a bundle is written until it is whole.
+//! Where an import is written until it is whole.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::ImportError;
-use crate::bundle::{Bundle, MANIFEST_FILE};
 
 /// A folder beside the destination. Dropped without [`Destination::commit`] it is removed.
 pub struct Destination {
@@ -13,11 +12,11 @@ pub struct Destination {
 }
 
 impl Destination {
-    /// Makes the folder; what is at `place` must be a bundle, an empty folder or nothing.
-    pub fn prepare(place: &Path) -> Result<Self, ImportError> {
+    /// Makes the folder; what is at `place` must be replaceable, an empty folder or nothing.
+    pub fn prepare(place: &Path, replaceable: impl FnOnce(&Path) -> bool) -> Result<Self, ImportError> {
         let place = std::path::absolute(place).map_err(ImportError::writing(place))?;
         let Some(name) = place.file_name() else { return Err(ImportError::Destination(place)) };
-        if place.exists() && !place.join(MANIFEST_FILE).is_file() && !is_empty_folder(&place) {
+        if place.exists() && !replaceable(&place) && !is_empty_folder(&place) {
             return Err(ImportError::Destination(place));
         }
         // Hidden, and on the same file system, so that renaming is all that is left to do.
@@ -38,8 +37,8 @@ impl Destination {
         &self.folder
     }
 
-    /// Puts the folder in its place and opens the bundle there. A bundle that was there is put aside until then.
-    pub fn commit(self) -> Result<Bundle, ImportError> {
+    /// Puts the folder in its place, which is returned. What was there is put aside until then.
+    pub fn commit(self) -> Result<PathBuf, ImportError> {
         // Distinct from the folder's own name, and no leftover of an earlier import: that had another process number.
         let old = self.folder.with_extension(format!("replaced-{}", std::process::id()));
         let replaces = self.place.exists();
@@ -56,7 +55,7 @@ impl Destination {
         if replaces {
             fs::remove_dir_all(&old).map_err(ImportError::writing(&old))?;
         }
-        Ok(Bundle::open(&self.place)?)
+        Ok(self.place.clone())
     }
 }
 

@@ -26,7 +26,7 @@ pub enum ImportError {
     },
     /// A file of the checkpoint that must exist does not.
     #[error(
-        "{folder} holds no {file}: it is not a MusicGen checkpoint in the Hugging Face layout, or its download is incomplete"
+        "{folder} holds no {file}: it is no checkpoint in the Hugging Face layout, or its download is incomplete"
     )]
     MissingFile {
         /// The checkpoint.
@@ -106,8 +106,8 @@ pub enum ImportError {
         /// Flat index of the first such value.
         index: usize,
     },
-    /// Something is already where the bundle is to go.
-    #[error("{0} exists and is no bundle: choose another destination or remove it")]
+    /// Something else is already where the result is to go.
+    #[error("{0} exists and is nothing that such an import made: choose another destination or remove it")]
     Destination(PathBuf),
     /// ONNX Runtime, which the imported model is tried on, is missing or does not start.
     #[error(transparent)]

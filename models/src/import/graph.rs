@@ -208,6 +208,11 @@ impl Op<'_> {
         self
     }
 
+    /// The node's name, which no other has.
+    pub fn name(&self) -> &str {
+        &self.node.name
+    }
+
     /// Ends the node with one output.
     pub fn one(self) -> Value {
         let name = format!("{}_out", self.node.name);

@@ -1,9 +1,11 @@
-//! Imports a MusicGen checkpoint in the published Hugging Face layout as a bundle, without Python.
+//! Imports a MusicGen checkpoint in the published Hugging Face layout as a bundle, without Python; and a CLAP checkpoint
+//! as a judge of the lab.
 //!
 //! The graphs are written node by node from the configuration, weights streamed into files beside them. What
 //! transformers makes of small random checkpoints is recorded under `tests/data`, and the graphs are tested against it.
 
 mod checkpoint;
+mod clap;
 mod codec;
 mod codec_geometry;
 mod codec_layers;
@@ -24,10 +26,13 @@ use std::fs;
 use std::path::Path;
 
 use self::checkpoint::Checkpoint;
+pub use self::clap::import_clap;
 use self::destination::Destination;
 pub use self::error::ImportError;
 use crate::bundle::manifest::{Graphs, Manifest, Norms, SCHEMA, Source};
-use crate::bundle::{Bundle, Precision, TOKENIZER_FILE, VECTORS_FOLDER, WORDS_FILE, contract, writer};
+use crate::bundle::{
+    Bundle, MANIFEST_FILE, Precision, TOKENIZER_FILE, VECTORS_FOLDER, WORDS_FILE, contract, writer,
+};
 use crate::runtime::Runtime;
 
 /// Files that explain a checkpoint, its licences and the words it was taught; carried along if present.
@@ -108,7 +113,7 @@ pub fn import(
     if !tokenizer.is_file() {
         return Err(ImportError::MissingFile { folder: source.to_owned(), file: TOKENIZER_FILE });
     }
-    let destination = Destination::prepare(dest)?;
+    let destination = Destination::prepare(dest, |folder| folder.join(MANIFEST_FILE).is_file())?;
     let folder = destination.folder();
     let sha256 = checkpoint.sha256();
 
@@ -163,7 +168,7 @@ pub fn import(
     progress(Stage::Verifying);
     let norms = verify::measure(&Bundle::open(folder)?)?;
     writer::write_manifest(folder, &Manifest { norms, ..manifest })?;
-    destination.commit()
+    Ok(Bundle::open(&destination.commit()?)?)
 }
 
 /// Copies what stands beside the weights and belongs to the model.

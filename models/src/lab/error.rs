@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::clap::ClapError;
 use crate::musicgen::GenerateError;
 
 /// Why the lab cannot do what it was asked. Every message is a sentence that says what to do.
@@ -26,6 +27,9 @@ pub enum LabError {
     /// The model failed.
     #[error(transparent)]
     Model(#[from] GenerateError),
+    /// The judge failed.
+    #[error(transparent)]
+    Clap(#[from] ClapError),
     /// A file is not what it should be.
     #[error("{file} cannot be used: {reason}")]
     File {

@@ -49,7 +49,7 @@ impl Checkpoint {
 
     /// What transformers made of it.
     pub fn expected(self) -> Recording {
-        Recording(std::fs::read(self.data().join("expected.safetensors")).unwrap())
+        Recording::open(&self.data().join("expected.safetensors"))
     }
 }
 
@@ -57,6 +57,10 @@ impl Checkpoint {
 pub struct Recording(Vec<u8>);
 
 impl Recording {
+    pub fn open(path: &Path) -> Self {
+        Self(fs::read(path).unwrap())
+    }
+
     pub fn shape(&self, name: &str) -> Vec<usize> {
         SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().shape().to_vec()
     }

@@ -3,8 +3,10 @@
 //! What an experiment measures is what a [`Judge`] hears, and nothing of the experiment knows which one it is. A judge
 //! knows nothing of the model that it listens to.
 
+mod clap;
 mod resample;
 
+pub use clap::{ClapJudge, DEFAULT_TEMPLATE};
 pub use resample::resample;
 
 use super::LabError;

@@ -3,6 +3,7 @@
 mod activations;
 mod cluster;
 mod directions;
+mod judge_import;
 mod merge;
 mod probe;
 
@@ -27,6 +28,8 @@ pub(crate) enum Lab {
     Probe(probe::Probe),
     /// Group the activations of every layer without their labels, and compare with these.
     Cluster(cluster::Cluster),
+    /// Import a CLAP checkpoint as a judge of what is heard.
+    JudgeImport(judge_import::JudgeImport),
 }
 
 impl Lab {
@@ -37,6 +40,7 @@ impl Lab {
             Self::Merge(merge) => merge.run(),
             Self::Probe(probe) => probe.run(),
             Self::Cluster(cluster) => cluster.run(),
+            Self::JudgeImport(judge_import) => judge_import.run(),
         }
     }
 }
