@@ -337,7 +337,7 @@ fn a_vector_leaves_as_gguf_and_comes_back() {
 }
 
 #[test]
-fn a_clap_checkpoint_becomes_a_judge_and_another_is_refused() {
+fn a_clap_checkpoint_becomes_a_judge_that_hears_files_and_another_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let judge = folder.path().join("judge").display().to_string();
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
@@ -345,6 +345,27 @@ fn a_clap_checkpoint_becomes_a_judge_and_another_is_refused() {
     let made = succeeded(&tiller(&["lab", "judge-import", &checkpoint, &judge, "--json"]));
     let made: Value = serde_json::from_str(&made).unwrap();
     assert_eq!(made["checkpoint"], "checkpoint");
+
+    let clip = folder.path().join("clip.wav").display().to_string();
+    let spec = hound::WavSpec {
+        channels: 2,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut writer = hound::WavWriter::create(&clip, spec).unwrap();
+    (0..8_000_i16).for_each(|time| writer.write_sample(time % 50 * 300).unwrap());
+    writer.finalize().unwrap();
+    let heard = succeeded(&tiller(&["lab", "judge", &judge, &clip, "--labels", "rock,pop", "--json"]));
+    let heard: Value = serde_json::from_str(&heard).unwrap();
+    let [rock, pop] =
+        ["rock", "pop"].map(|label| heard["clips"][0]["probabilities"][label].as_f64().unwrap());
+    assert!((rock + pop - 1.0).abs() < 1e-9 && rock != pop, "{heard}");
+    let shown = succeeded(&tiller(&["lab", "judge", &judge, &clip, "--labels", "rock,pop"]));
+    let (likely, other) = if rock > pop { ("rock", "pop") } else { ("pop", "rock") };
+    assert!(shown.find(&format!("{likely} 0.")) < shown.find(&format!("{other} 0.")), "{shown}");
+    assert!(refused(&["lab", "judge", &judge, &clip, "--labels", "rock"]).contains("two labels"));
+
     let musicgen = data.join("small/checkpoint").display().to_string();
     assert!(refused(&["lab", "judge-import", &musicgen, &judge]).contains("\"musicgen\""));
 }

@@ -11,6 +11,7 @@ mod mel;
 mod windows;
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use ort::value::TensorRef;
@@ -22,6 +23,9 @@ pub use self::manifest::{FeatureSettings, Manifest, Padding, SCHEMA};
 pub use self::windows::windows;
 use crate::bundle::TOKENIZER_FILE;
 use crate::runtime::{Graph, Provider, SessionOptions};
+
+/// A number that never changes: sums round differently for each number of threads.
+const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
 
 /// The manifest's file.
 pub const MANIFEST_FILE: &str = "judge.json";
@@ -61,7 +65,7 @@ impl Clap {
         let log_mel = LogMel::new(&manifest.features).map_err(damaged)?;
         let tokenizer = tokenizer(&folder.join(TOKENIZER_FILE), manifest.tokens)
             .map_err(|error| damaged(format!("its {TOKENIZER_FILE} cannot be used ({error})")))?;
-        let options = SessionOptions::new(Provider::Cpu, None, false);
+        let options = SessionOptions::new(Provider::Cpu, Some(THREADS), false);
         let graph = |name: &str| Graph::new(folder.join(format!("{name}.onnx")), options);
         Ok(Self {
             folder: folder.to_owned(),

@@ -3,6 +3,7 @@
 mod activations;
 mod cluster;
 mod directions;
+mod judge;
 mod judge_import;
 mod merge;
 mod probe;
@@ -30,6 +31,8 @@ pub(crate) enum Lab {
     Cluster(cluster::Cluster),
     /// Import a CLAP checkpoint as a judge of what is heard.
     JudgeImport(judge_import::JudgeImport),
+    /// Say how likely a judge finds each label for some clips.
+    Judge(judge::Judge),
 }
 
 impl Lab {
@@ -41,6 +44,7 @@ impl Lab {
             Self::Probe(probe) => probe.run(),
             Self::Cluster(cluster) => cluster.run(),
             Self::JudgeImport(judge_import) => judge_import.run(),
+            Self::Judge(judge) => judge.run(),
         }
     }
 }
