@@ -12,6 +12,7 @@ pub mod import;
 pub mod lab;
 pub mod musicgen;
 mod onnx;
+pub mod resample;
 pub mod runtime;
 pub mod steering;
 mod tensor_file;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tiller_models::bundle::Precision;
-use tiller_models::lab::{Activations, AudioFolder, ExtractionSettings, LabError, Pooling, extract};
+use tiller_models::lab::{Activations, ExtractionSettings, LabError, Layout, Pooling, extract};
 use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Reading, Recipe, Sampling,
 };
@@ -129,24 +129,23 @@ fn folders_of_audio_become_activations_that_a_direction_is_learnt_from() {
     audio(data.as_ref());
     let tone = Path::new(&data).join("tone");
     wav(&tone.join("short.wav"), 2_000, (0..100).map(|_| 0.5));
-    wav(&tone.join("fast.wav"), 44_100, (0..44_100).map(|_| 0.5));
+    // At another rate: one segment more.
+    wav(&tone.join("fast.wav"), 44_100, (0..44_100).map(|time| 0.5 * (f64::from(time) / 20.0).sin()));
     fs::write(tone.join("broken.wav"), b"RIFF").unwrap();
     fs::write(tone.join("notes.txt"), b"no audio").unwrap();
 
     let output = lab(&["activations", "--data", &data, "--seconds", "1", "--out", &out, "--json"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let found: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&found["segments"], &found["resumed"]), (&22.into(), &0.into()));
+    assert_eq!((&found["segments"], &found["resumed"]), (&23.into(), &0.into()));
     let skipped = found["skipped"].to_string();
-    assert_eq!(found["skipped"].as_array().unwrap().len(), 5, "{skipped}");
-    for reason in
-        ["shorter than one segment", "44100 samples a second", "broken.wav", "1 of its segments are silent"]
-    {
+    assert_eq!(found["skipped"].as_array().unwrap().len(), 4, "{skipped}");
+    for reason in ["shorter than one segment", "broken.wav", "1 of its segments are silent"] {
         assert!(skipped.contains(reason), "{skipped}");
     }
     let activations = Activations::open(&[out.clone().into()]).unwrap();
     assert_eq!(activations.samples().classes(), ["noise", "tone"]);
-    assert_eq!(activations.samples().tracks().len(), 12);
+    assert_eq!(activations.samples().tracks().len(), 13);
     assert_eq!(activations.places().len(), 10);
     assert_eq!(activations.model(), Some(Small.bundle().manifest().source.sha256.as_str()));
 
@@ -158,7 +157,7 @@ fn folders_of_audio_become_activations_that_a_direction_is_learnt_from() {
     // Each tenth position is a row.
     let each = ["--pool", "each", "--every", "10", "--seconds", "1", "--json"];
     assert!(lab(&[&["activations", "--data", &data, "--out", &out][..], &each].concat()).status.success());
-    assert_eq!(Activations::open(&[out.clone().into()]).unwrap().samples().rows(), 22 * 5);
+    assert_eq!(Activations::open(&[out.clone().into()]).unwrap().samples().rows(), 23 * 5);
 
     let mut files: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
@@ -170,7 +169,7 @@ fn folders_of_audio_become_activations_that_a_direction_is_learnt_from() {
 fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
     let folder = tempfile::tempdir().unwrap();
     audio(folder.path());
-    let listed = AudioFolder::list(folder.path()).unwrap();
+    let listed = Layout::Folders.list(folder.path()).unwrap();
     let settings = ExtractionSettings {
         prompt: String::new(),
         frames: FRAMES,
@@ -220,7 +219,7 @@ fn audio_that_cannot_be_learnt_from_is_refused_in_a_sentence() {
     fs::create_dir_all(data.join("one")).unwrap();
     assert!(run("1").contains("make one for each of two classes"));
     fs::create_dir(data.join("two")).unwrap();
-    assert!(run("1").contains("holds no WAV file"));
+    assert!(run("1").contains("holds no audio file"));
     wav(&data.join("one/a.wav"), 2_000, (0..2_000).map(|time| f64::from(time % 20) / 20.0));
     wav(&data.join("two/b.wav"), 2_000, (0..2_000).map(|_| 0.0));
     assert!(run("1").contains("nothing in the class two can be used"));

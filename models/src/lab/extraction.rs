@@ -1,4 +1,4 @@
-//! From folders of audio to an activation file: audio -> codes -> the decoder, teacher-forced -> activations.
+//! From audio to an activation file: audio -> codes -> the decoder, teacher-forced -> activations.
 //!
 //! Tracks are cut into segments of one length without overlap; what is left over at a track's end is dropped. The
 //! decoder attends to one prompt for all, which must not name a class, else a probe reads the prompt; by default there
@@ -13,16 +13,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::audio::Recording;
+use super::audio::{self, Sound};
 use super::records::{Layout, Records};
-use super::{AudioFolder, LabError, Place};
+use super::{Dataset, LabError, Place};
 use crate::codes::Codes;
 use crate::encodec;
 use crate::musicgen::{Cancel, Engine, Reading};
 use crate::steering::Site;
 
-/// Segments without a sample above this are silent: -80 dB.
-const SILENCE: f32 = 1e-4;
+/// Segments without a sample above this are silent: a peak of -60 dB of full scale.
+const SILENCE: f32 = 1e-3;
 
 /// Which positions become rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,14 +67,14 @@ pub struct Extraction {
     resumed: usize,
 }
 
-/// Reads all of `folder`. What is read goes to `partial`, and a run that was interrupted goes on where that file ends.
+/// Reads all of `dataset`. What is read goes to `partial`, and a run that was interrupted goes on where that file ends.
 /// `progress` is called after every track with how many are done.
 ///
 /// # Errors
 /// A recording in two classes, nothing to read in a class, a partial file of something else; what the model refuses.
 pub fn extract(
     engine: &Arc<Engine>,
-    folder: &AudioFolder,
+    dataset: &Dataset,
     settings: &ExtractionSettings,
     partial: &Path,
     cancel: &Cancel,
@@ -96,7 +96,7 @@ pub fn extract(
     };
     let model = &engine.bundle().manifest().source.sha256;
     let metadata: BTreeMap<String, String> = [
-        ("classes", json!(folder.classes).to_string()),
+        ("classes", json!(dataset.classes).to_string()),
         ("model", model.clone()),
         ("reading", json!(settings).to_string()),
         ("precision", engine.precision().to_string()),
@@ -104,7 +104,11 @@ pub fn extract(
     .map(|(key, value)| (key.to_owned(), value))
     .into();
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |found| found.len());
-    let files: Vec<_> = folder.tracks.iter().map(|track| (&track.path, size(&track.path))).collect();
+    let files: Vec<_> = dataset
+        .recordings
+        .iter()
+        .map(|recording| (&recording.path, size(&recording.path), recording.class, recording.track))
+        .collect();
     let identity =
         json!({ "metadata": metadata, "bundle": engine.bundle().id(), "files": files }).to_string();
     let mut reading = Reading::new(engine, &settings.prompt, settings.frames, cancel)?;
@@ -112,26 +116,27 @@ pub fn extract(
 
     let resumed = records.count();
     let mut segments = 0;
-    let mut classes: BTreeMap<i64, usize> = BTreeMap::new();
-    let mut used = vec![false; folder.classes.len()];
+    // Class and track of what was read, by the hash of the file: a copy is of the same track.
+    let mut known: BTreeMap<i64, (usize, i64)> = BTreeMap::new();
+    let mut used = vec![false; dataset.classes.len()];
     let mut skipped = Vec::new();
     let length = settings.frames * codec.samples_per_frame * codec.channels;
-    for (done, track) in folder.tracks.iter().enumerate() {
+    for (done, recording) in dataset.recordings.iter().enumerate() {
         progress(done);
-        let mut skip = |reason: String| skipped.push(Skipped { path: track.path.clone(), reason });
-        let Recording { id, samples } = match track.read(codec) {
-            Ok(recording) => recording,
+        let mut skip = |reason: String| skipped.push(Skipped { path: recording.path.clone(), reason });
+        let Sound { hash, samples } = match audio::read(&recording.path, codec) {
+            Ok(sound) => sound,
             Err(reason) => {
                 skip(reason);
                 continue;
             }
         };
-        let class = *classes.entry(id).or_insert(track.class);
-        if class != track.class {
+        let (class, track) = *known.entry(hash).or_insert((recording.class, recording.track.unwrap_or(hash)));
+        if class != recording.class {
             return Err(LabError::request(format!(
                 "{} is the same recording as one of the class {}; leave it in one of the two",
-                track.path.display(),
-                folder.classes[class]
+                recording.path.display(),
+                dataset.classes[class]
             )));
         }
         if samples.len() < length {
@@ -143,27 +148,27 @@ pub fn extract(
                 silent += 1;
                 continue;
             }
-            used[track.class] = true;
+            used[class] = true;
             segments += 1;
             if segments <= resumed {
                 continue;
             }
             let codes = encodec::encode(engine, segment)?;
             let values = rows(&mut reading, &codes, every, settings.pooling, &layout)?;
-            let label = i64::try_from(track.class).unwrap_or(i64::MAX);
-            records.append(label, id, &values)?;
+            let label = i64::try_from(class).unwrap_or(i64::MAX);
+            records.append(label, track, &values)?;
         }
         if silent > 0 {
-            skip(format!("{silent} of its segments are silent"));
+            skip(format!("{silent} of its segments are silent (below -60 dB)"));
         }
     }
-    progress(folder.tracks.len());
+    progress(dataset.recordings.len());
     if let Some(class) = used.iter().position(|used| !used) {
         let example =
             skipped.first().map(|skipped| format!(": {}: {}", skipped.path.display(), skipped.reason));
         return Err(LabError::request(format!(
             "nothing in the class {} can be used{}",
-            folder.classes[class],
+            dataset.classes[class],
             example.unwrap_or_default()
         )));
     }

@@ -1,7 +1,7 @@
 //! The lab: where a model represents a concept, and in which direction. The method is that of Panda et al. 2025,
 //! "Fine-Grained control over Music Generation with Activation Steering", done so that its numbers can be believed.
 //!
-//! [`extract`] makes an activation file of folders of audio. Everything else runs on such files ([`Activations`]) alone,
+//! [`extract`] makes an activation file of a [`Dataset`] of audio. Everything else runs on such files ([`Activations`]) alone,
 //! wherever they come from:
 //!
 //! - [`learn`] finds the direction of a [`Contrast`] of classes at one [`Place`], by difference in means, by a probe's
@@ -20,13 +20,16 @@ mod activations;
 mod agreement;
 mod audio;
 mod contrast;
+mod dataset;
 mod directions;
 mod error;
 mod examples;
 mod extraction;
+mod fma;
 mod folds;
 pub mod judge;
 mod kmeans;
+mod layout;
 mod logistic;
 mod metadata;
 mod moments;
@@ -40,16 +43,18 @@ mod ridge;
 mod samples;
 mod score;
 mod shard;
+mod table;
 mod vector_file;
 
 pub use activations::{Activations, Place};
 pub use agreement::{Contingency, hungarian_order};
-pub use audio::{AudioFolder, AudioTrack};
 pub use contrast::Contrast;
+pub use dataset::{Dataset, Recording};
 pub use directions::{Learned, Method, Settings, Study, learn};
 pub use error::LabError;
 pub use extraction::{Extraction, ExtractionSettings, Pooling, Skipped, extract};
 pub use kmeans::{Clustering, cluster};
+pub use layout::Layout;
 pub use probe::{Baseline, ProbeScore, ProbeSettings, probe};
 pub use recommendation::Recommendation;
 pub use samples::{Samples, Track};

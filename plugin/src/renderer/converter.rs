@@ -1,8 +1,8 @@
 //! What brings a take's audio to the host's rate, and to the length of its bars where it is fitted to some.
 
 use tiller_models::musicgen::Cancel;
+use tiller_models::resample::Resampler;
 
-use super::resample::Resampler;
 use super::stretch::Stretcher;
 use super::studio::Audio;
 
@@ -38,7 +38,7 @@ impl Converter {
     /// A sentence, should that fail.
     pub fn push(&mut self, audio: Audio) -> Result<Vec<Vec<f32>>, String> {
         match self {
-            Self::Plain(resampler) => resampler.push(audio),
+            Self::Plain(resampler) => resampler.push(audio.channels),
             Self::Stretching(stretcher) => stretcher.push(&audio),
         }
     }

@@ -20,7 +20,6 @@ mod manners;
 mod pace;
 mod piece;
 mod recipe;
-mod resample;
 mod shelf;
 mod stretch;
 mod studio;

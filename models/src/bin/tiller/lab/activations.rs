@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
-use tiller_models::lab::{AudioFolder, ExtractionSettings, Pooling, extract};
+use tiller_models::lab::{ExtractionSettings, Layout, Pooling, extract};
 use tiller_models::musicgen::{Cancel, Engine, frames_of};
 
 use super::super::output::{Pending, Reporting};
@@ -14,9 +14,15 @@ use super::super::{EngineArguments, Outcome, open_bundle};
 /// Arguments of `tiller lab activations`.
 #[derive(Args)]
 pub(crate) struct Extract {
-    /// Folder with a folder of WAV files for each class, at the model's sample rate.
+    /// Folder of the data set: WAV, AIFF, FLAC, MP3, Ogg Vorbis or M4A files of any sample rate.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// How it is laid out: a folder for each class, or as GTZAN, FMA or SynTheory are published.
+    #[arg(long, value_enum, default_value_t = Laid::Folders)]
+    layout: Laid,
+    /// Column of the table (info.csv, info.jsonl) that holds the class, in the layout syntheory.
+    #[arg(long, value_name = "NAME", required_if_eq("layout", "syntheory"))]
+    class_column: Option<String>,
     /// Length of the segments that tracks are cut into; what is left over is dropped.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -39,6 +45,14 @@ pub(crate) struct Extract {
 }
 
 #[derive(Clone, Copy, ValueEnum)]
+enum Laid {
+    Folders,
+    Gtzan,
+    Fma,
+    Syntheory,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
 enum Positions {
     Last,
     Mean,
@@ -47,7 +61,13 @@ enum Positions {
 
 impl Extract {
     pub fn run(&self) -> Outcome {
-        let folder = AudioFolder::list(&self.data)?;
+        let layout = match self.layout {
+            Laid::Folders => Layout::Folders,
+            Laid::Gtzan => Layout::Gtzan,
+            Laid::Fma => Layout::Fma,
+            Laid::Syntheory => Layout::Table { class: self.class_column.clone().unwrap_or_default() },
+        };
+        let dataset = layout.list(&self.data)?;
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
         let settings = ExtractionSettings {
             prompt: self.prompt.clone(),
@@ -63,9 +83,9 @@ impl Extract {
         let mut partial = self.out.clone().into_os_string();
         partial.push(".partial");
         let engine = Engine::load(&bundle, &self.engine.options())?;
-        let bar = self.reporting.bar(folder.tracks.len(), "reading");
+        let bar = self.reporting.bar(dataset.recordings.len(), "reading");
         let cancel = Cancel::new();
-        let found = extract(&engine, &folder, &settings, partial.as_ref(), &cancel, |done| {
+        let found = extract(&engine, &dataset, &settings, partial.as_ref(), &cancel, |done| {
             bar.set_position(done as u64);
         })?;
         bar.finish_and_clear();
@@ -80,7 +100,7 @@ impl Extract {
             "segments": found.segments(),
             "resumed": found.resumed(),
             "skipped": found.skipped(),
-            "classes": folder.classes,
+            "classes": dataset.classes,
         });
         let line = format!("{}: {} segments", self.out.display(), found.segments());
         found.finish()?;

@@ -1,12 +1,10 @@
-//! From the model's sample rate to the host's, once, while the audio arrives.
+//! From one sample rate to another, while the audio arrives: from the model's to a host's, from a file's to the model's.
 
 use rubato::audioadapter::Adapter as _;
 use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
 use rubato::{Fft, FixedSync, Indexing, Resampler as _, WindowFunction};
 
-use super::studio::Audio;
-
-/// Least input samples of one conversion: long enough for a steep filter, 32 ms at 32 kHz.
+/// Least samples of one conversion, at the lower of the two rates: long enough for a steep filter, 32 ms at 32 kHz.
 const CHUNK: usize = 1_024;
 
 /// Input samples of one conversion between two rates: a whole number of their common period, and an even one, because
@@ -19,11 +17,12 @@ fn chunk(from: u32, to: u32) -> usize {
         a.max(1)
     };
     let period = (from / divisor(from, to)) as usize;
-    CHUNK.div_ceil(period).next_multiple_of(2) * period
+    let least = CHUNK * (from / to.max(1)).max(1) as usize;
+    least.div_ceil(period).next_multiple_of(2) * period
 }
 
 /// Converts a stream of audio. The output is aligned with the input: the filter's delay is cut off.
-pub(super) struct Resampler {
+pub struct Resampler {
     /// `None` when the rates are equal.
     filter: Option<Fft<f32>>,
     channels: usize,
@@ -54,15 +53,15 @@ impl Resampler {
         Ok(Self { filter, channels, chunk: chunk(from, to), pending: vec![Vec::new(); channels], delay })
     }
 
-    /// Converts what is there; the rest waits for more.
+    /// Converts what is there, a list of samples for each channel, all of one length; the rest waits for more.
     ///
     /// # Errors
     /// A sentence, should the filter fail.
-    pub fn push(&mut self, audio: Audio) -> Result<Vec<Vec<f32>>, String> {
+    pub fn push(&mut self, channels: Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>, String> {
         if self.filter.is_none() {
-            return Ok(audio.channels);
+            return Ok(channels);
         }
-        for (pending, channel) in self.pending.iter_mut().zip(audio.channels) {
+        for (pending, channel) in self.pending.iter_mut().zip(channels) {
             pending.extend(channel);
         }
         let mut out = vec![Vec::new(); self.channels];
@@ -123,8 +122,7 @@ mod tests {
         let mut resampler = Resampler::new(from, to, 1).unwrap();
         let mut out = Vec::new();
         for piece in input.chunks(grain) {
-            let audio = Audio { sample_rate: from, channels: vec![piece.to_vec()] };
-            out.extend(resampler.push(audio).unwrap().remove(0));
+            out.extend(resampler.push(vec![piece.to_vec()]).unwrap().remove(0));
         }
         out.extend(resampler.finish().unwrap().remove(0));
         out
@@ -141,6 +139,20 @@ mod tests {
             let middle = to as usize / 10..to as usize * 9 / 10;
             let worst = middle.map(|i| (out[i] - expected[i]).abs()).fold(0.0, f32::max);
             assert!(worst < 1e-3, "{to}: off by {worst}");
+        }
+    }
+
+    #[test]
+    fn what_the_lower_rate_cannot_hold_is_taken_out() {
+        for from in [44_100, 48_000, 96_000] {
+            let kept = through(from, 32_000, &sine(from, 0.5, 1_000.0), 4_000);
+            let removed = through(from, 32_000, &sine(from, 0.5, 17_500.0), 4_000);
+            let middle = 4_000..12_000;
+            let expected = sine(32_000, 0.5, 1_000.0);
+            let worst = middle.clone().map(|i| (kept[i] - expected[i]).abs()).fold(0.0, f32::max);
+            assert!(worst < 1e-3, "{from}: off by {worst}");
+            let left = removed[middle].iter().fold(0.0_f32, |peak, sample| peak.max(sample.abs()));
+            assert!(left < 1e-3, "{from}: {left} of an alias");
         }
     }
 
