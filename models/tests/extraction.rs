@@ -159,6 +159,11 @@ fn folders_of_audio_become_activations_that_a_direction_is_learnt_from() {
     assert!(lab(&[&["activations", "--data", &data, "--out", &out][..], &each].concat()).status.success());
     assert_eq!(Activations::open(&[out.clone().into()]).unwrap().samples().rows(), 23 * 5);
 
+    // Two recordings of each class: two seconds of each, but for what is skipped.
+    let drawn = ["--per-class", "2", "--seed", "3", "--seconds", "1", "--json"];
+    assert!(lab(&[&["activations", "--data", &data, "--out", &out][..], &drawn].concat()).status.success());
+    assert!(Activations::open(&[out.clone().into()]).unwrap().samples().tracks().len() <= 4);
+
     let mut files: Vec<_> =
         fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();

@@ -1,7 +1,12 @@
 //! What there is to learn from: files, the class of each, and the track that it belongs to.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+
+use super::LabError;
+use super::audio::number;
+use super::random::Random;
 
 /// Recordings in classes, as one of the [layouts](super::Layout) lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,5 +47,71 @@ impl Dataset {
         }
         dataset.recordings.sort();
         dataset
+    }
+
+    /// Keeps as many recordings of each class, drawn without replacement. What is drawn depends on the seed and the
+    /// names alone, and a class's draw on no other class.
+    ///
+    /// # Errors
+    /// [`LabError::Request`] for a class that has fewer.
+    pub fn balanced(mut self, per_class: NonZeroUsize, seed: u64) -> Result<Self, LabError> {
+        let mut kept = Vec::new();
+        for (class, name) in self.classes.iter().enumerate() {
+            let mut files: Vec<Recording> =
+                self.recordings.iter().filter(|recording| recording.class == class).cloned().collect();
+            if files.len() < per_class.get() {
+                return Err(LabError::request(format!(
+                    "the class {name} has {} recordings and {per_class} are to be drawn from each; ask for at most {}",
+                    files.len(),
+                    files.len()
+                )));
+            }
+            Random::new(seed, &format!("draw {:x}", number(name)), 0).shuffle(&mut files);
+            files.truncate(per_class.get());
+            kept.extend(files);
+        }
+        kept.sort();
+        self.recordings = kept;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(classes: &[(&str, usize)]) -> Dataset {
+        let of_class = |&(class, count): &(&str, usize)| {
+            let name = class.to_owned();
+            (0..count).map(move |file| (name.clone(), PathBuf::from(format!("{file:03}.wav")), None))
+        };
+        Dataset::new(classes.iter().flat_map(of_class))
+    }
+
+    fn drawn(dataset: &Dataset, class: &str) -> Vec<PathBuf> {
+        let class = dataset.classes.iter().position(|name| name == class).unwrap();
+        let of_class = dataset.recordings.iter().filter(|recording| recording.class == class);
+        of_class.map(|recording| recording.path.clone()).collect()
+    }
+
+    #[test]
+    fn a_draw_is_balanced_seeded_and_of_each_class_alone() {
+        let twenty = NonZeroUsize::new(20).unwrap();
+        let draw = |classes: &[(&str, usize)], seed| dataset(classes).balanced(twenty, seed).unwrap();
+        let first = draw(&[("pop", 100), ("rock", 30)], 1);
+        for class in ["pop", "rock"] {
+            let mut files = drawn(&first, class);
+            files.dedup();
+            assert_eq!(files.len(), 20);
+        }
+        assert_eq!(first, draw(&[("pop", 100), ("rock", 30)], 1));
+        assert_ne!(drawn(&first, "pop"), drawn(&draw(&[("pop", 100), ("rock", 30)], 2), "pop"));
+        // Not the first ones, and the same beside another class.
+        assert_ne!(drawn(&first, "pop"), drawn(&dataset(&[("pop", 20)]), "pop"));
+        assert_eq!(drawn(&first, "pop"), drawn(&draw(&[("folk", 20), ("pop", 100)], 1), "pop"));
+        assert_eq!(drawn(&draw(&[("pop", 20), ("rock", 20)], 3), "rock").len(), 20);
+
+        let error = dataset(&[("pop", 100), ("rock", 19)]).balanced(twenty, 1).unwrap_err().to_string();
+        assert!(error.contains("the class rock has 19 recordings"), "{error}");
     }
 }

@@ -23,6 +23,12 @@ pub(crate) struct Extract {
     /// Column of the table (info.csv, info.jsonl) that holds the class, in the layout syntheory.
     #[arg(long, value_name = "NAME", required_if_eq("layout", "syntheory"))]
     class_column: Option<String>,
+    /// Draw as many recordings from each class; by default all are read.
+    #[arg(long, value_name = "N")]
+    per_class: Option<NonZeroUsize>,
+    /// Seed of what is drawn.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
     /// Length of the segments that tracks are cut into; what is left over is dropped.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
@@ -67,7 +73,10 @@ impl Extract {
             Laid::Fma => Layout::Fma,
             Laid::Syntheory => Layout::Table { class: self.class_column.clone().unwrap_or_default() },
         };
-        let dataset = layout.list(&self.data)?;
+        let mut dataset = layout.list(&self.data)?;
+        if let Some(per_class) = self.per_class {
+            dataset = dataset.balanced(per_class, self.seed)?;
+        }
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
         let settings = ExtractionSettings {
             prompt: self.prompt.clone(),
