@@ -4,9 +4,13 @@
 //! knows nothing of the model that it listens to.
 
 mod clap;
+mod classifier;
+mod description;
+mod mel;
 mod resample;
 
 pub use clap::{ClapJudge, DEFAULT_TEMPLATE};
+pub use classifier::Classifier;
 pub use resample::resample;
 
 use super::LabError;

@@ -1,0 +1,145 @@
+//! Mel spectrograms as librosa makes them: power in overlapping triangular bands.
+
+use std::f64::consts::TAU;
+use std::sync::Arc;
+
+use realfft::{RealFftPlanner, RealToComplex};
+
+use super::description::{Base, Log, Mel, Norm, Scale};
+
+/// Slaney's scale: linear up to this many Hz, logarithmic above.
+const KNEE_HZ: f64 = 1_000.0;
+const HZ_A_MEL: f64 = 200.0 / 3.0;
+/// Mels above the knee in which the frequency grows by the factor 6.4.
+const MELS: f64 = 27.0;
+
+/// Makes spectrograms of one kind.
+pub(in crate::lab) struct Spectrograph {
+    fft: Arc<dyn RealToComplex<f64>>,
+    hop: usize,
+    window: Vec<f64>,
+    /// First bin and weights of each band.
+    bands: Vec<(usize, Vec<f64>)>,
+    log: Option<Log>,
+}
+
+impl Spectrograph {
+    /// For clips at `sample_rate`. The description has been checked.
+    pub fn new(mel: &Mel, sample_rate: u32) -> Self {
+        // Periodic, as for every spectrogram.
+        let hann = |time: usize| 0.5 - 0.5 * (TAU * time as f64 / mel.n_fft as f64).cos();
+        Self {
+            fft: RealFftPlanner::new().plan_fft_forward(mel.n_fft),
+            hop: mel.hop,
+            window: (0..mel.n_fft).map(hann).collect(),
+            bands: bands(mel, sample_rate),
+            log: mel.log.clone(),
+        }
+    }
+
+    /// The frames of a clip, mels beside each other, `[1 + samples / hop, mels]`. Outside of the clip is silence.
+    pub fn frames(&self, audio: &[f32]) -> Vec<f32> {
+        let length = self.window.len();
+        let mut spectrum = self.fft.make_output_vec();
+        let mut frame = vec![0.0; length];
+        let count = 1 + audio.len() / self.hop;
+        let mut out = Vec::with_capacity(count * self.bands.len());
+        for number in 0..count {
+            for (time, (value, window)) in frame.iter_mut().zip(&self.window).enumerate() {
+                let sample = (number * self.hop + time).checked_sub(length / 2).and_then(|at| audio.get(at));
+                *value = sample.map_or(0.0, |&sample| f64::from(sample) * window);
+            }
+            // Fails only for buffers of another length than the transform's own.
+            if self.fft.process(&mut frame, &mut spectrum).is_err() {
+                unreachable!("the buffers are as long as the transform");
+            }
+            out.extend(self.bands.iter().map(|(first, weights)| {
+                let bins = spectrum[*first..].iter().zip(weights);
+                self.compress(bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum()) as f32
+            }));
+        }
+        out
+    }
+
+    fn compress(&self, power: f64) -> f64 {
+        match &self.log {
+            None => power,
+            Some(Log { base, scale, offset }) => match base {
+                Base::E => (scale * power + offset).ln(),
+                Base::Ten => (scale * power + offset).log10(),
+            },
+        }
+    }
+}
+
+/// Triangles between the neighbours of each band's centre, centres equally far apart in mel.
+fn bands(mel: &Mel, sample_rate: u32) -> Vec<(usize, Vec<f64>)> {
+    let (low, high) = (to_mel(mel.scale, mel.f_min), to_mel(mel.scale, mel.f_max(sample_rate)));
+    let edge = |number: usize| to_hz(mel.scale, low + (high - low) * number as f64 / (mel.mels + 1) as f64);
+    let hertz = |bin: usize| bin as f64 * f64::from(sample_rate) / mel.n_fft as f64;
+    let band = |number: usize| {
+        let (left, centre, right) = (edge(number), edge(number + 1), edge(number + 2));
+        let scale = if mel.norm == Norm::Slaney { 2.0 / (right - left) } else { 1.0 };
+        let weight = |bin: usize| {
+            let rising = (hertz(bin) - left) / (centre - left);
+            scale * rising.min((right - hertz(bin)) / (right - centre)).max(0.0)
+        };
+        let inside = |&bin: &usize| weight(bin) > 0.0;
+        let first = (0..=mel.n_fft / 2).find(inside).unwrap_or(0);
+        (first, (first..=mel.n_fft / 2).take_while(inside).map(weight).collect())
+    };
+    (0..mel.mels).map(band).collect()
+}
+
+fn to_mel(scale: Scale, hertz: f64) -> f64 {
+    match scale {
+        Scale::Htk => 2_595.0 * (1.0 + hertz / 700.0).log10(),
+        Scale::Slaney if hertz < KNEE_HZ => hertz / HZ_A_MEL,
+        Scale::Slaney => KNEE_HZ / HZ_A_MEL + (hertz / KNEE_HZ).ln() * MELS / 6.4_f64.ln(),
+    }
+}
+
+fn to_hz(scale: Scale, mel: f64) -> f64 {
+    let knee = KNEE_HZ / HZ_A_MEL;
+    match scale {
+        Scale::Htk => 700.0 * (10_f64.powf(mel / 2_595.0) - 1.0),
+        Scale::Slaney if mel < knee => mel * HZ_A_MEL,
+        Scale::Slaney => KNEE_HZ * ((mel - knee) * 6.4_f64.ln() / MELS).exp(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::super::description::{Description, Input};
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Recorded {
+        audio: Vec<f32>,
+        spectrograms: Vec<Spectrogram>,
+    }
+
+    #[derive(Deserialize)]
+    struct Spectrogram {
+        description: serde_json::Value,
+        frames: Vec<Vec<f32>>,
+    }
+
+    #[test]
+    fn spectrograms_are_those_of_librosa() {
+        let recorded: Recorded =
+            serde_json::from_str(include_str!("../../../tests/data/judge/expected.json")).unwrap();
+        assert_eq!(recorded.spectrograms.len(), 3);
+        for Spectrogram { description, frames } in recorded.spectrograms {
+            let described = Description::parse(&description.to_string()).unwrap();
+            let Input::Mel(mel) = described.input else { panic!() };
+            let found = Spectrograph::new(&mel, described.sample_rate).frames(&recorded.audio);
+            let expected = frames.concat();
+            assert_eq!(found.len(), expected.len());
+            let off = found.iter().zip(&expected).map(|(a, b)| (a - b).abs() / b.abs().max(1.0));
+            assert!(off.fold(0.0, f32::max) < 1e-4, "{description}");
+        }
+    }
+}
