@@ -9,6 +9,7 @@
 //!   or a [`Shard`] of them, and [`VectorDraft`] makes a vector file of the result.
 //! - [`probe`] measures how well the classes are read at a place, against labels dealt anew; [`Recommendation`] says in
 //!   words where and how to steer.
+//! - [`evaluate`] has a [`judge`] hear whether a vector steers where it should, beside random directions and the prompt.
 //! - [`cluster`] groups rows without their labels, and [`Contingency`] tells how well the groups agree with them.
 //!
 //! Three rules hold throughout. Data are split **by track**: a fold is a property of a track, and rows have none of their
@@ -23,6 +24,7 @@ mod contrast;
 mod dataset;
 mod directions;
 mod error;
+pub mod evaluate;
 mod examples;
 mod extraction;
 mod fma;

@@ -74,7 +74,7 @@ pub(crate) struct Generate {
     reporting: Reporting,
 }
 
-fn scale(text: &str) -> Result<Scale, String> {
+pub(super) fn scale(text: &str) -> Result<Scale, String> {
     match text {
         "norm" => Ok(Scale::Norm),
         "literal" => Ok(Scale::Literal),
@@ -82,7 +82,7 @@ fn scale(text: &str) -> Result<Scale, String> {
     }
 }
 
-fn rows(text: &str) -> Result<Rows, String> {
+pub(super) fn rows(text: &str) -> Result<Rows, String> {
     match text {
         "conditional" => Ok(Rows::Conditional),
         "both" => Ok(Rows::Both),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::description::{Base, Log, Mel, Norm, Scale};
+use super::description::{Base, Layout, Log, Mel, Norm, Scale};
 
 /// Slaney's scale: linear up to this many Hz, logarithmic above.
 const KNEE_HZ: f64 = 1_000.0;
@@ -25,7 +25,7 @@ pub(in crate::lab) struct Spectrograph {
 
 impl Spectrograph {
     /// For clips at `sample_rate`. The description has been checked.
-    pub fn new(mel: &Mel, sample_rate: u32) -> Self {
+    pub(super) fn new(mel: &Mel, sample_rate: u32) -> Self {
         // Periodic, as for every spectrogram.
         let hann = |time: usize| 0.5 - 0.5 * (TAU * time as f64 / mel.n_fft as f64).cos();
         Self {
@@ -35,6 +35,26 @@ impl Spectrograph {
             bands: bands(mel, sample_rate),
             log: mel.log.clone(),
         }
+    }
+
+    /// Bels in 32 bands of frames of about 64 ms, where 0 is a tone of full scale and -8 the least.
+    pub fn decibels(sample_rate: u32) -> Self {
+        let n_fft = 2 * (sample_rate as usize * 32 / 1_000).max(1);
+        let scale = (n_fft as f64 / 4.0).powi(-2);
+        let mel = Mel {
+            n_fft,
+            hop: n_fft / 2,
+            mels: 32,
+            f_min: 0.0,
+            f_max: None,
+            scale: Scale::Htk,
+            norm: Norm::None,
+            log: Some(Log { base: Base::Ten, scale, offset: 1e-8 }),
+            frames: 1,
+            hop_frames: 1,
+            layout: Layout::TimeMel,
+        };
+        Self::new(&mel, sample_rate)
     }
 
     /// The frames of a clip, mels beside each other, `[1 + samples / hop, mels]`. Outside of the clip is silence.

@@ -11,6 +11,7 @@ mod resample;
 
 pub use clap::{ClapJudge, DEFAULT_TEMPLATE};
 pub use classifier::Classifier;
+pub(in crate::lab) use mel::Spectrograph;
 pub use resample::resample;
 
 use super::LabError;

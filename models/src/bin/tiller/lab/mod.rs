@@ -3,6 +3,7 @@
 mod activations;
 mod cluster;
 mod directions;
+mod evaluate;
 mod judge;
 mod judge_import;
 mod merge;
@@ -33,6 +34,8 @@ pub(crate) enum Lab {
     JudgeImport(judge_import::JudgeImport),
     /// Say how likely a judge finds each label for some clips.
     Judge(judge::Judge),
+    /// Hear whether a vector steers where it should, beside random directions and the prompt.
+    Evaluate(Box<evaluate::Evaluate>),
 }
 
 impl Lab {
@@ -45,6 +48,7 @@ impl Lab {
             Self::Cluster(cluster) => cluster.run(),
             Self::JudgeImport(judge_import) => judge_import.run(),
             Self::Judge(judge) => judge.run(),
+            Self::Evaluate(evaluate) => evaluate.run(),
         }
     }
 }

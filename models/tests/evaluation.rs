@@ -1,0 +1,221 @@
+//! Does a vector steer: experiments with a tiny model, a planted direction and a tiny judge.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroU64;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::Arc;
+
+use serde_json::Value;
+use tiller_models::bundle::Precision;
+use tiller_models::lab::LabError;
+use tiller_models::lab::evaluate::{Experiment, Report, evaluate};
+use tiller_models::lab::judge::{Classifier, Judge};
+use tiller_models::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Sampling};
+use tiller_models::steering::{Layers, Rows, Scale, Vector};
+
+use common::Checkpoint::Small;
+
+fn engine() -> Arc<Engine> {
+    let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
+    Engine::load(Small.bundle(), &options).unwrap()
+}
+
+fn vector_file() -> PathBuf {
+    Small.folder().join("vectors/residual.safetensors")
+}
+
+fn judge_file() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/judge/mel.json")
+}
+
+fn experiment() -> Experiment {
+    Experiment {
+        prompt: "x".to_owned(),
+        target_prompt: Some("y".to_owned()),
+        source: "flute".to_owned(),
+        target: "drums".to_owned(),
+        seed: 3,
+        seeds: NonZeroU64::new(3).unwrap(),
+        frames: 25,
+        strengths: vec![0.5, 4.0],
+        layers: Layers::Recommended,
+        scale: Scale::Norm,
+        rows: Rows::Conditional,
+        guidance: 3.0,
+        sampling: Sampling::default(),
+    }
+}
+
+fn run(
+    judge: &dyn Judge,
+    experiment: &Experiment,
+    folder: &Path,
+    stop_at: Option<usize>,
+) -> Result<Report, LabError> {
+    let vector = Arc::new(Vector::open(&vector_file()).unwrap());
+    let cancel = Cancel::new();
+    evaluate(&engine(), &vector, judge, experiment, folder, &cancel, |done| {
+        if stop_at == Some(done) {
+            cancel.cancel();
+        }
+    })
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for part in ["", "clips"] {
+        for entry in fs::read_dir(folder.join(part)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                found.insert(
+                    path.strip_prefix(folder).unwrap().display().to_string(),
+                    fs::read(&path).unwrap(),
+                );
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn an_interrupted_experiment_goes_on_and_ends_in_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    let judge = Classifier::open(&judge_file()).unwrap();
+    run(&judge, &experiment(), &whole, None).unwrap();
+    let expected = files(&whole);
+    // Six conditions of three seeds, and two results.
+    assert_eq!(expected.len(), 20);
+
+    let error = run(&judge, &experiment(), &broken, Some(8)).unwrap_err();
+    assert!(matches!(error, LabError::Model(GenerateError::Cancelled)), "{error}");
+    assert_eq!(fs::read_dir(broken.join("clips")).unwrap().count(), 8);
+    assert!(!broken.join("results.json").exists() && !broken.join("table.md").exists());
+    run(&judge, &experiment(), &broken, None).unwrap();
+    assert!(files(&broken) == expected);
+
+    // Tables come from the codes that were kept: whatever was in their place is replaced, and other codes say otherwise.
+    fs::write(broken.join("table.md"), "").unwrap();
+    fs::copy(broken.join("clips/prompt-3.json"), folder.path().join("kept")).unwrap();
+    let mut clip: Value =
+        serde_json::from_slice(&fs::read(broken.join("clips/prompt-3.json")).unwrap()).unwrap();
+    for code in clip["codes"].as_array_mut().unwrap().iter_mut().flat_map(|row| row.as_array_mut().unwrap()) {
+        *code = 0.into();
+    }
+    fs::write(broken.join("clips/prompt-3.json"), clip.to_string()).unwrap();
+    run(&judge, &experiment(), &broken, None).unwrap();
+    assert_ne!(files(&broken)["results.json"], expected["results.json"]);
+    fs::copy(folder.path().join("kept"), broken.join("clips/prompt-3.json")).unwrap();
+    run(&judge, &experiment(), &broken, None).unwrap();
+    assert!(files(&broken) == expected);
+}
+
+/// Hears clips by a rule of the test's.
+struct Rule(fn(&[f32]) -> f64, [String; 2]);
+
+impl Judge for Rule {
+    fn identity(&self) -> &str {
+        "rule"
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.1
+    }
+
+    fn hear(&self, audio: &[f32], _: u32) -> Result<Vec<f64>, LabError> {
+        let target = (self.0)(audio);
+        Ok(vec![0.8 * (1.0 - target), 0.8 * target])
+    }
+}
+
+#[test]
+fn figures_are_of_pairs_with_the_same_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let loud = |audio: &[f32]| {
+        let squares: f32 = audio.iter().map(|sample| sample * sample).sum();
+        f64::from((squares / audio.len() as f32).sqrt()).clamp(0.0, 1.0)
+    };
+    let judge = Rule(loud, ["flute", "drums"].map(str::to_owned));
+    let report = run(&judge, &experiment(), folder.path(), None).unwrap();
+    let [plain, weak, random, strong, _, prompt] = &report.conditions[..] else { panic!() };
+    assert!(plain.lift.is_none() && plain.p.is_none() && random.p.is_none() && prompt.p.is_none());
+    for heard in [weak, strong] {
+        let by_hand = |others: &[_], of: fn(&tiller_models::lab::evaluate::Clip) -> f64| {
+            let pairs = heard.clips.iter().zip(others);
+            pairs.map(|(clip, other)| of(clip) - of(other)).sum::<f64>() / 3.0
+        };
+        let lift = heard.lift.unwrap();
+        assert!(
+            (lift.value - by_hand(&plain.clips, |clip| clip.target / (clip.target + clip.source))).abs()
+                < 1e-12
+        );
+        assert!(lift.low <= lift.value && lift.value <= lift.high);
+        assert!((heard.source + heard.target - 1.0).abs() < 1e-12);
+        // Three pairs have eight signs.
+        assert!([0.25, 0.5, 0.75, 1.0].contains(&heard.p.unwrap()));
+    }
+    let over = weak.over_random.unwrap().value;
+    let mean = |clips: &[tiller_models::lab::evaluate::Clip]| {
+        clips.iter().map(|clip| clip.normalised).sum::<f64>() / 3.0
+    };
+    assert!((over - (mean(&weak.clips) - mean(&random.clips))).abs() < 1e-12);
+    assert!(plain.clips.iter().all(|clip| clip.distance > 0.0));
+    // A strong push changes the clip, and random directions are others for each seed.
+    assert!(strong.distance.unwrap() > 0.0 && strong.clips[0].distance > 0.0);
+    let vectors = |name: &str| {
+        let label = fs::read(folder.path().join("clips").join(name)).unwrap();
+        let label: Value = serde_json::from_slice(&label).unwrap();
+        label["recipe"]["steering"]["slots"][0]["vector"].to_string()
+    };
+    assert_eq!(vectors("steered-4-3.json"), vectors("steered-4-4.json"));
+    assert_eq!(vectors("random-4-3.json"), vectors("random-0.5-3.json"));
+    assert_ne!(vectors("random-4-3.json"), vectors("random-4-4.json"));
+}
+
+fn command(out: &Path, more: &[&str]) -> Output {
+    let mut tiller = Command::new(env!("CARGO_BIN_EXE_tiller"));
+    tiller
+        .env("TILLER_BUNDLE", Small.bundle().root())
+        .args(["lab", "evaluate", "--vector"])
+        .arg(vector_file());
+    tiller.arg("--judge").arg(judge_file()).arg("--out").arg(out);
+    tiller.args(["--prompt", "x", "--seeds", "2", "--seconds", "0.5"]).args(more).output().unwrap()
+}
+
+#[test]
+fn the_command_prints_the_papers_table_and_refuses_what_makes_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    let labels = ["--source", "flute", "--target", "drums"];
+    let run = |more: &[&str]| command(folder.path(), &[&labels[..], more].concat());
+    let output = run(&["--strengths", "0.5,-0.5", "--json"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found["report"]["conditions"].as_array().unwrap().len(), 5);
+    let table = fs::read_to_string(folder.path().join("table.md")).unwrap();
+    for row in
+        ["| | flute | drums |", "| flute to drums, strength 0.5 |", "| random direction, strength -0.5 |"]
+    {
+        assert!(table.contains(row), "{table}");
+    }
+
+    let refused = |output: Output| {
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(refused(run(&["--guidance", "2"])).contains("another experiment"));
+    assert!(refused(run(&["--strengths", "0"])).contains("not 0"));
+    assert!(refused(run(&["--strengths", "1,1"])).contains("twice"));
+    let unknown = command(folder.path(), &["--source", "flute", "--target", "oboe"]);
+    assert!(refused(unknown).contains("no label \"oboe\""));
+    let same = command(folder.path(), &["--source", "flute", "--target", "flute"]);
+    assert!(refused(same).contains("the same label"));
+    fs::write(folder.path().join("clips/unsteered-1.json"), "{").unwrap();
+    assert!(refused(run(&[])).contains("unsteered-1.json cannot be used"));
+}
