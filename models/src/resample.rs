@@ -39,6 +39,9 @@ impl Resampler {
     /// A sentence, for rates that nothing can convert.
     pub fn new(from: u32, to: u32, channels: usize) -> Result<Self, String> {
         let channels = channels.max(1);
+        if from == 0 || to == 0 {
+            return Err(format!("Audio cannot be converted from {from} to {to} Hz."));
+        }
         let filter = if from == to {
             None
         } else {

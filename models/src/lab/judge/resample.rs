@@ -2,25 +2,8 @@
 
 use std::borrow::Cow;
 
-use rubato::audioadapter::Adapter as _;
-use rubato::audioadapter_buffers::direct::SequentialSliceOfVecs;
-use rubato::{Fft, FixedSync, Resampler as _, WindowFunction};
-
 use super::super::LabError;
-
-/// Least input samples of one conversion: long enough for a steep filter.
-const CHUNK: usize = 1_024;
-
-/// Input samples of one conversion between two rates: a whole number of their common period, and an even one, because
-/// the filter delays by half of them, which must be whole for the output to be aligned.
-fn chunk(from: u32, to: u32) -> usize {
-    let (mut divisor, mut rest) = (from, to);
-    while rest != 0 {
-        (divisor, rest) = (rest, divisor % rest);
-    }
-    let period = (from / divisor.max(1)).max(1) as usize;
-    CHUNK.div_ceil(period).next_multiple_of(2) * period
-}
+use crate::resample::Resampler;
 
 /// `audio` (one channel) at `to` samples a second instead of `from`: band-limited, as long in time, and not delayed.
 ///
@@ -30,17 +13,12 @@ pub fn resample(audio: &[f32], from: u32, to: u32) -> Result<Cow<'_, [f32]>, Lab
     if from == to || audio.is_empty() {
         return Ok(Cow::Borrowed(audio));
     }
-    let failed = |error: &dyn std::fmt::Display| {
-        LabError::request(format!("audio cannot be converted from {from} to {to} samples a second: {error}"))
-    };
-    let (window, rates) = (WindowFunction::BlackmanHarris2, (from as usize, to as usize));
-    let filter = Fft::<f32>::new_custom(rates.0, rates.1, chunk(from, to), 1, 1, window, FixedSync::Input);
-    let mut filter = filter.map_err(|error| failed(&error))?;
-    let channels = [audio.to_vec()];
-    let input = SequentialSliceOfVecs::new(&channels, 1, audio.len()).map_err(|error| failed(&error))?;
-    let converted = filter.process_all(&input, audio.len(), None).map_err(|error| failed(&error))?;
-    let length = (audio.len() as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize;
-    Ok((0..length.min(converted.frames())).filter_map(|frame| converted.read_sample(0, frame)).collect())
+    let mut resampler = Resampler::new(from, to, 1).map_err(LabError::request)?;
+    let mut converted = resampler.push(vec![audio.to_vec()]).map_err(LabError::request)?.swap_remove(0);
+    converted.extend(resampler.finish().map_err(LabError::request)?.swap_remove(0));
+    // The filter's tail lasts longer than the clip.
+    converted.truncate((audio.len() as u64 * u64::from(to)).div_ceil(u64::from(from)) as usize);
+    Ok(converted.into())
 }
 
 #[cfg(test)]
@@ -76,6 +54,6 @@ mod tests {
     #[test]
     fn the_same_rate_is_the_same_samples_and_no_rate_is_refused() {
         assert!(matches!(resample(&[0.5; 8], 16_000, 16_000).unwrap(), Cow::Borrowed([0.5, ..])));
-        assert!(resample(&[0.5; 8], 0, 16_000).unwrap_err().to_string().contains("from 0 to 16000"));
+        assert!(resample(&[0.5; 8], 0, 16_000).unwrap_err().to_string().contains("from 0 to 16000 Hz"));
     }
 }
