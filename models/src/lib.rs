@@ -10,6 +10,7 @@ pub mod codes;
 pub mod encodec;
 pub mod import;
 pub mod lab;
+mod mel;
 pub mod musicgen;
 mod onnx;
 pub mod resample;

@@ -337,6 +337,28 @@ fn a_vector_leaves_as_gguf_and_comes_back() {
 }
 
 #[test]
+fn a_described_classifier_hears_files_of_any_format() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let judge = data.join("judge/mel.json").display().to_string();
+    let clips = ["flac", "ogg"].map(|end| data.join(format!("audio/tone.{end}")).display().to_string());
+    let heard = |more: &[&str]| -> Value {
+        let arguments = [&["lab", "judge", &judge, &clips[0], &clips[1], "--json"], more].concat();
+        serde_json::from_str(&succeeded(&tiller(&arguments))).unwrap()
+    };
+    let all = heard(&[]);
+    assert_eq!(all["clips"][0]["probabilities"].as_object().unwrap().len(), 3);
+    // Vorbis loses next to nothing of a tone.
+    for label in ["flute", "drums", "pad"] {
+        let [flac, ogg] = [0, 1].map(|clip| all["clips"][clip]["probabilities"][label].as_f64().unwrap());
+        assert!((flac - ogg).abs() < 0.05 && flac > 0.0, "{all}");
+    }
+    let one = heard(&["--labels", "Drums"]);
+    assert_eq!(one["clips"][1]["probabilities"].as_object().unwrap().len(), 1);
+    assert_eq!(one["clips"][1]["probabilities"]["drums"], all["clips"][1]["probabilities"]["drums"]);
+    assert!(refused(&["lab", "judge", &judge, &clips[0], "--labels", "oboe"]).contains("no label \"oboe\""));
+}
+
+#[test]
 fn a_clap_checkpoint_becomes_a_judge_that_hears_files_and_another_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let judge = folder.path().join("judge").display().to_string();
@@ -365,6 +387,8 @@ fn a_clap_checkpoint_becomes_a_judge_that_hears_files_and_another_is_refused() {
     let (likely, other) = if rock > pop { ("rock", "pop") } else { ("pop", "rock") };
     assert!(shown.find(&format!("{likely} 0.")) < shown.find(&format!("{other} 0.")), "{shown}");
     assert!(refused(&["lab", "judge", &judge, &clip, "--labels", "rock"]).contains("two labels"));
+    assert!(refused(&["lab", "judge", &judge, &clip]).contains("two labels"));
+    assert!(refused(&["lab", "judge", &judge, &judge, "--labels", "rock,pop"]).contains("cannot read"));
 
     let musicgen = data.join("small/checkpoint").display().to_string();
     assert!(refused(&["lab", "judge-import", &musicgen, &judge]).contains("\"musicgen\""));

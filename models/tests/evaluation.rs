@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tiller_models::bundle::Precision;
+use tiller_models::import::import_clap;
 use tiller_models::lab::LabError;
 use tiller_models::lab::evaluate::{Experiment, Report, evaluate};
 use tiller_models::lab::judge::{Classifier, Judge};
@@ -180,12 +181,16 @@ fn figures_are_of_pairs_with_the_same_seed() {
 }
 
 fn command(out: &Path, more: &[&str]) -> Output {
+    heard_by(&judge_file(), out, more)
+}
+
+fn heard_by(judge: &Path, out: &Path, more: &[&str]) -> Output {
     let mut tiller = Command::new(env!("CARGO_BIN_EXE_tiller"));
     tiller
         .env("TILLER_BUNDLE", Small.bundle().root())
         .args(["lab", "evaluate", "--vector"])
         .arg(vector_file());
-    tiller.arg("--judge").arg(judge_file()).arg("--out").arg(out);
+    tiller.arg("--judge").arg(judge).arg("--out").arg(out);
     tiller.args(["--prompt", "x", "--seeds", "2", "--seconds", "0.5"]).args(more).output().unwrap()
 }
 
@@ -218,4 +223,41 @@ fn the_command_prints_the_papers_table_and_refuses_what_makes_no_sense() {
     assert!(refused(same).contains("the same label"));
     fs::write(folder.path().join("clips/unsteered-1.json"), "{").unwrap();
     assert!(refused(run(&[])).contains("unsteered-1.json cannot be used"));
+}
+
+#[test]
+fn clap_hears_any_words_in_clips_that_another_judge_had_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let (clap, out) = (folder.path().join("clap"), folder.path().join("out"));
+    let checkpoint = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/clap/checkpoint");
+    import_clap(&checkpoint, &clap).unwrap();
+    assert!(command(&out, &["--source", "flute", "--target", "drums"]).status.success());
+    let made = files(&out);
+
+    let hear = |more: &[&str]| -> Value {
+        let words = ["--source", "a rock song", "--target", "a pop song", "--json"];
+        let output = heard_by(&clap, &out, &[&words[..], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        found["report"].clone()
+    };
+    let report = hear(&[]);
+    assert!(report["judge"].as_str().unwrap().starts_with("clap "), "{report}");
+    let clips: Vec<&Value> = report["conditions"].as_array().unwrap().iter().collect();
+    let clips = clips.iter().flat_map(|heard| heard["clips"].as_array().unwrap());
+    let targets: Vec<f64> = clips
+        .map(|clip| {
+            let figures = ["source", "target", "normalised"].map(|name| clip[name].as_f64().unwrap());
+            let [source, target, normalised] = figures;
+            assert!((source + target - 1.0).abs() < 1e-9 && (normalised - target).abs() < 1e-9, "{clip}");
+            target
+        })
+        .collect();
+    // Five conditions of two seeds, which are not all the same to it.
+    assert!(targets.len() == 10 && targets.iter().any(|target| *target != targets[0]));
+    for (name, bytes) in files(&out).iter().filter(|(name, _)| name.starts_with("clips")) {
+        assert_eq!(Some(bytes), made.get(name), "{name} was made again");
+    }
+    assert!(fs::read_to_string(out.join("table.md")).unwrap().contains("| | a rock song | a pop song |"));
+    assert_ne!(hear(&["--template", "{}"])["conditions"], report["conditions"]);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use realfft::{RealFftPlanner, RealToComplex};
 
 use super::FeatureSettings;
-use super::mel::{Band, filter_bank};
+use crate::mel::{Band, Norm, Scale, bands};
 
 /// Least power of a band; what is below is -100 dB.
 const FLOOR: f64 = 1e-10;
@@ -31,13 +31,12 @@ impl LogMel {
         let length = settings.transform;
         // Periodic Hann.
         let taper = (0..length).map(|index| 0.5 - 0.5 * (TAU * index as f64 / length as f64).cos()).collect();
-        // An odd rate is halved to a whole number in the recorded features, too.
-        let nyquist = f64::from(settings.sample_rate / 2);
+        let hertz = settings.lowest..=settings.highest;
         Ok(Self {
             samples: settings.samples,
             hop: settings.hop,
             taper,
-            bands: filter_bank(length / 2 + 1, nyquist, settings.bands, settings.lowest, settings.highest),
+            bands: bands(length, settings.sample_rate, settings.bands, hertz, Scale::Slaney, Norm::Slaney),
             transform: RealFftPlanner::new().plan_fft_forward(length),
         })
     }
@@ -67,11 +66,8 @@ impl LogMel {
             }
             let done = self.transform.process_with_scratch(&mut input, &mut output, &mut scratch);
             debug_assert!(done.is_ok(), "the buffers are the planner's own");
-            features.extend(self.bands.iter().map(|band| {
-                let bins = output[band.first..].iter().zip(&band.weights);
-                let power: f64 = bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum();
-                (10.0 * power.max(FLOOR).log10()) as f32
-            }));
+            let decibels = |band: &Band| 10.0 * band.power(&output).max(FLOOR).log10();
+            features.extend(self.bands.iter().map(|band| decibels(band) as f32));
         }
         features
     }

@@ -7,7 +7,6 @@
 mod error;
 mod features;
 mod manifest;
-mod mel;
 mod windows;
 
 use std::fs;

@@ -2,7 +2,7 @@
 //!
 //! WAV, AIFF, FLAC, MP3, Ogg Vorbis, and AAC or ALAC in MP4, by Symphonia. Channels are mixed down or repeated to as many
 //! as the model has, and converted to its sample rate while they are decoded, so that a long file takes no more memory
-//! than what it becomes.
+//! than what it becomes. Judges hear one channel at the file's own rate.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -15,6 +15,7 @@ use symphonia::core::formats::{FormatOptions, TrackType};
 use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
+use super::LabError;
 use crate::bundle::Codec;
 use crate::resample::Resampler;
 
@@ -49,15 +50,30 @@ pub fn number(bytes: impl AsRef<[u8]>) -> i64 {
 pub fn read(path: &Path, codec: &Codec) -> Result<Sound, String> {
     let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
     let hash = number(&bytes);
-    let samples = decode(bytes, path, codec.sample_rate, codec.channels)?;
+    let (samples, _) = decode(bytes, path, Some(codec.sample_rate), codec.channels)?;
     if samples.iter().any(|sample| !sample.is_finite()) {
         return Err("it has samples that are no finite numbers".to_owned());
     }
     Ok(Sound { hash, samples })
 }
 
-/// The samples at `rate`, `channels` interleaved. The name is a hint at the format.
-fn decode(bytes: Vec<u8>, path: &Path, rate: u32, channels: usize) -> Result<Vec<f32>, String> {
+/// A file of any common format as one channel, and its own sample rate in Hz.
+///
+/// # Errors
+/// [`LabError::Read`], and [`LabError::File`] for what is no audio.
+pub fn listen(path: &Path) -> Result<(Vec<f32>, u32), LabError> {
+    let bytes = std::fs::read(path).map_err(|source| LabError::Read { path: path.to_owned(), source })?;
+    decode(bytes, path, None, 1).map_err(|reason| LabError::File { file: path.display().to_string(), reason })
+}
+
+/// The samples at `rate`, by default the file's own, which is told; `channels` interleaved. The name is a hint at the
+/// format.
+fn decode(
+    bytes: Vec<u8>,
+    path: &Path,
+    rate: Option<u32>,
+    channels: usize,
+) -> Result<(Vec<f32>, u32), String> {
     let unreadable = |error: Error| format!("it cannot be read as audio: {error}");
     let mut hint = Hint::new();
     if let Some(end) = path.extension().and_then(|end| end.to_str()) {
@@ -96,7 +112,7 @@ fn decode(bytes: Vec<u8>, path: &Path, rate: u32, channels: usize) -> Result<Vec
         buffer.copy_to_vec_interleaved(&mut interleaved);
         let (known, resampler) = match &mut resampler {
             Some(resampler) => resampler,
-            none => none.insert((from, Resampler::new(from, rate, channels)?)),
+            none => none.insert((from, Resampler::new(from, rate.unwrap_or(from), channels)?)),
         };
         if *known != from {
             return Err("its sample rate changes on the way".to_owned());
@@ -107,13 +123,13 @@ fn decode(bytes: Vec<u8>, path: &Path, rate: u32, channels: usize) -> Result<Vec
     if damaged * DAMAGED > packets {
         return Err(format!("{damaged} of its {packets} packets are damaged"));
     }
-    if let Some((from, resampler)) = resampler {
-        interleave(&resampler.finish()?, &mut samples);
-        // Without the filter's tail.
-        let whole = (frames * u64::from(rate)).div_ceil(u64::from(from));
-        samples.truncate(usize::try_from(whole).unwrap_or(usize::MAX).saturating_mul(channels));
-    }
-    Ok(samples)
+    let (from, resampler) = resampler.ok_or("it has no audio")?;
+    let rate = rate.unwrap_or(from);
+    interleave(&resampler.finish()?, &mut samples);
+    // Without the filter's tail.
+    let whole = (frames * u64::from(rate)).div_ceil(u64::from(from));
+    samples.truncate(usize::try_from(whole).unwrap_or(usize::MAX).saturating_mul(channels));
+    Ok((samples, rate))
 }
 
 /// The samples of each of `wanted` channels: as they are, or the mean of all in each.
@@ -146,7 +162,7 @@ mod tests {
             for rate in [16_000_u32, 22_050, 32_000] {
                 let (path, bytes) = file(name);
                 assert!(is_audio(&path));
-                let samples = decode(bytes, &path, rate, 1).unwrap();
+                let (samples, _) = decode(bytes, &path, Some(rate), 1).unwrap();
                 let seconds = samples.len() as f64 / f64::from(rate);
                 assert!((0.49..0.6).contains(&seconds), "{name}: {seconds} s");
                 let middle = &samples[rate as usize / 10..rate as usize * 4 / 10];
@@ -159,8 +175,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_listened_to_keeps_its_own_rate() {
+        let (samples, rate) = listen(&file("tone.flac").0).unwrap();
+        let seconds = samples.len() as f64 / f64::from(rate);
+        assert!(rate >= 22_050 && (0.49..0.51).contains(&seconds), "{seconds} s at {rate} Hz");
+        assert!(
+            listen(Path::new("nowhere.wav")).unwrap_err().to_string().contains("cannot read nowhere.wav")
+        );
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        assert!(listen(&manifest).unwrap_err().to_string().contains("Cargo.toml cannot be used: it cannot"));
+    }
+
+    #[test]
     fn what_is_no_audio_is_refused_in_a_sentence() {
-        let refused = |bytes: &[u8]| decode(bytes.to_vec(), Path::new("a.mp3"), 16_000, 1).unwrap_err();
+        let refused = |bytes: &[u8]| decode(bytes.to_vec(), Path::new("a.mp3"), None, 1).unwrap_err();
         assert!(refused(b"").contains("cannot be read"));
         assert!(refused(b"no audio at all, but words; more and more words").contains("cannot be read"));
     }

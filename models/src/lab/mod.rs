@@ -50,6 +50,7 @@ mod vector_file;
 
 pub use activations::{Activations, Place};
 pub use agreement::{Contingency, hungarian_order};
+pub use audio::listen;
 pub use contrast::Contrast;
 pub use dataset::{Dataset, Recording};
 pub use directions::{Learned, Method, Settings, Study, learn};

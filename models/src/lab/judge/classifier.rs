@@ -12,7 +12,7 @@ use ort::value::TensorRef;
 use sha2::{Digest, Sha256};
 
 use super::description::{Activation, Description, Input, Layout, Mel};
-use super::mel::Spectrograph;
+use super::spectrograph::Spectrograph;
 use super::{Judge, resample};
 use crate::lab::LabError;
 use crate::musicgen::GenerateError;

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use crate::mel::{Norm, Scale};
+
 /// What a classifier beside it takes and gives, as JSON.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,26 +66,6 @@ pub(super) struct Mel {
     pub hop_frames: usize,
     /// Order of the axes.
     pub layout: Layout,
-}
-
-/// What a mel is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Scale {
-    /// Linear below 1 kHz: Slaney's Auditory Toolbox, librosa's default.
-    Slaney,
-    /// Logarithmic: the Hidden Markov Model Toolkit.
-    Htk,
-}
-
-/// What a band's filter is divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Norm {
-    /// Half its width in Hz, so that white noise has the same power in all bands.
-    Slaney,
-    /// Nothing: its peak is 1.
-    None,
 }
 
 /// The logarithm of `scale * power + offset`.

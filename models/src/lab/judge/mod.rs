@@ -6,13 +6,15 @@
 mod clap;
 mod classifier;
 mod description;
-mod mel;
 mod resample;
+mod spectrograph;
+
+use std::path::Path;
 
 pub use clap::{ClapJudge, DEFAULT_TEMPLATE};
 pub use classifier::Classifier;
-pub(in crate::lab) use mel::Spectrograph;
 pub use resample::resample;
+pub(in crate::lab) use spectrograph::Spectrograph;
 
 use super::LabError;
 
@@ -33,6 +35,18 @@ pub trait Judge: Send + Sync {
     /// [`LabError`] for audio that is too short for the judge or not finite, and for a judge that does not work or
     /// answers with what is no probability.
     fn hear(&self, audio: &[f32], sample_rate: u32) -> Result<Vec<f64>, LabError>;
+}
+
+/// The judge at `path`: a folder with a CLAP, which chooses between `labels` as `template` puts them, or the JSON file of
+/// a classifier, which has its own labels and looks at neither.
+///
+/// # Errors
+/// As [`ClapJudge::open`] and [`Classifier::open`].
+pub fn open(path: &Path, labels: &[String], template: &str) -> Result<Box<dyn Judge>, LabError> {
+    if path.is_dir() {
+        return Ok(Box::new(ClapJudge::open(path, labels, template)?));
+    }
+    Ok(Box::new(Classifier::open(path)?))
 }
 
 /// The place of `label` among those of `judge`; letters may be large or small.

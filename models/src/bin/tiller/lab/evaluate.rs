@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use tiller_models::lab::LabError;
 use tiller_models::lab::evaluate::{Experiment, evaluate};
-use tiller_models::lab::judge::{ClapJudge, Classifier, DEFAULT_TEMPLATE, Judge};
+use tiller_models::lab::judge::{self, DEFAULT_TEMPLATE};
 use tiller_models::musicgen::{Cancel, Engine, Recipe, Sampling, frames_of};
 use tiller_models::steering::{Layers, Rows, Scale};
 
@@ -39,6 +38,9 @@ pub(crate) struct Evaluate {
     /// The judge's label of what the vector leads to.
     #[arg(long, value_name = "LABEL")]
     target: String,
+    /// The sentence that CLAP reads of each label, which goes in place of {}.
+    #[arg(long, value_name = "TEXT", default_value = DEFAULT_TEMPLATE)]
+    template: String,
     /// Clips of each kind.
     #[arg(long, value_name = "N", default_value = "16")]
     seeds: NonZeroU64,
@@ -75,7 +77,8 @@ pub(crate) struct Evaluate {
 
 impl Evaluate {
     pub fn run(&self) -> Outcome {
-        let judge = self.judge()?;
+        let labels = [self.source.clone(), self.target.clone()];
+        let judge = judge::open(&self.judge, &labels, &self.template)?;
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
         let vector = Arc::new(find_vector(&self.vector, &bundle)?);
         if let Some(warning) = vector.warning(&bundle) {
@@ -107,13 +110,5 @@ impl Evaluate {
         bar.finish_and_clear();
         self.reporting.result(&json!({ "out": self.out, "report": report }), &report.tables());
         Ok(())
-    }
-
-    fn judge(&self) -> Result<Box<dyn Judge>, LabError> {
-        if self.judge.is_dir() {
-            let labels = [self.source.clone(), self.target.clone()];
-            return Ok(Box::new(ClapJudge::open(&self.judge, &labels, DEFAULT_TEMPLATE)?));
-        }
-        Ok(Box::new(Classifier::open(&self.judge)?))
     }
 }

@@ -5,21 +5,15 @@ use std::sync::Arc;
 
 use realfft::{RealFftPlanner, RealToComplex};
 
-use super::description::{Base, Layout, Log, Mel, Norm, Scale};
-
-/// Slaney's scale: linear up to this many Hz, logarithmic above.
-const KNEE_HZ: f64 = 1_000.0;
-const HZ_A_MEL: f64 = 200.0 / 3.0;
-/// Mels above the knee in which the frequency grows by the factor 6.4.
-const MELS: f64 = 27.0;
+use super::description::{Base, Layout, Log, Mel};
+use crate::mel::{Band, Norm, Scale, bands};
 
 /// Makes spectrograms of one kind.
 pub(in crate::lab) struct Spectrograph {
     fft: Arc<dyn RealToComplex<f64>>,
     hop: usize,
     window: Vec<f64>,
-    /// First bin and weights of each band.
-    bands: Vec<(usize, Vec<f64>)>,
+    bands: Vec<Band>,
     log: Option<Log>,
 }
 
@@ -32,7 +26,14 @@ impl Spectrograph {
             fft: RealFftPlanner::new().plan_fft_forward(mel.n_fft),
             hop: mel.hop,
             window: (0..mel.n_fft).map(hann).collect(),
-            bands: bands(mel, sample_rate),
+            bands: bands(
+                mel.n_fft,
+                sample_rate,
+                mel.mels,
+                mel.f_min..=mel.f_max(sample_rate),
+                mel.scale,
+                mel.norm,
+            ),
             log: mel.log.clone(),
         }
     }
@@ -73,10 +74,7 @@ impl Spectrograph {
             if self.fft.process(&mut frame, &mut spectrum).is_err() {
                 unreachable!("the buffers are as long as the transform");
             }
-            out.extend(self.bands.iter().map(|(first, weights)| {
-                let bins = spectrum[*first..].iter().zip(weights);
-                self.compress(bins.map(|(bin, weight)| bin.norm_sqr() * weight).sum()) as f32
-            }));
+            out.extend(self.bands.iter().map(|band| self.compress(band.power(&spectrum)) as f32));
         }
         out
     }
@@ -89,42 +87,6 @@ impl Spectrograph {
                 Base::Ten => (scale * power + offset).log10(),
             },
         }
-    }
-}
-
-/// Triangles between the neighbours of each band's centre, centres equally far apart in mel.
-fn bands(mel: &Mel, sample_rate: u32) -> Vec<(usize, Vec<f64>)> {
-    let (low, high) = (to_mel(mel.scale, mel.f_min), to_mel(mel.scale, mel.f_max(sample_rate)));
-    let edge = |number: usize| to_hz(mel.scale, low + (high - low) * number as f64 / (mel.mels + 1) as f64);
-    let hertz = |bin: usize| bin as f64 * f64::from(sample_rate) / mel.n_fft as f64;
-    let band = |number: usize| {
-        let (left, centre, right) = (edge(number), edge(number + 1), edge(number + 2));
-        let scale = if mel.norm == Norm::Slaney { 2.0 / (right - left) } else { 1.0 };
-        let weight = |bin: usize| {
-            let rising = (hertz(bin) - left) / (centre - left);
-            scale * rising.min((right - hertz(bin)) / (right - centre)).max(0.0)
-        };
-        let inside = |&bin: &usize| weight(bin) > 0.0;
-        let first = (0..=mel.n_fft / 2).find(inside).unwrap_or(0);
-        (first, (first..=mel.n_fft / 2).take_while(inside).map(weight).collect())
-    };
-    (0..mel.mels).map(band).collect()
-}
-
-fn to_mel(scale: Scale, hertz: f64) -> f64 {
-    match scale {
-        Scale::Htk => 2_595.0 * (1.0 + hertz / 700.0).log10(),
-        Scale::Slaney if hertz < KNEE_HZ => hertz / HZ_A_MEL,
-        Scale::Slaney => KNEE_HZ / HZ_A_MEL + (hertz / KNEE_HZ).ln() * MELS / 6.4_f64.ln(),
-    }
-}
-
-fn to_hz(scale: Scale, mel: f64) -> f64 {
-    let knee = KNEE_HZ / HZ_A_MEL;
-    match scale {
-        Scale::Htk => 700.0 * (10_f64.powf(mel / 2_595.0) - 1.0),
-        Scale::Slaney if mel < knee => mel * HZ_A_MEL,
-        Scale::Slaney => KNEE_HZ * ((mel - knee) * 6.4_f64.ln() / MELS).exp(),
     }
 }
 
