@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from concepts import CONCEPTS, pairs
+from concepts import CONCEPTS, opposite, pairs
 from lm import LanguageModel, delayed
 from music.bank import TRAINING_FONTS, Bank
 from music.mix import render
@@ -84,7 +84,7 @@ def learn(model, codec, banks, concept: str, count: int, seconds: float) -> tupl
             tensors[f"{site}.{n}"] = direction.contiguous()
     metadata = {
         "format": "tiller-vector/1", "concept": concept, "method": "difference in means",
-        "labels": json.dumps([concept, "major" if concept == "minor" else f"without {concept}" if concept in ("drums", "bass") else "other instruments"]),
+        "labels": json.dumps([concept, opposite(concept)]),
         "data": f"{count} pairs of synthesised clips of {seconds:g} s sharing melody, key and tempo, seeds unseen in training; "
                 "teacher-forced with an empty condition, mean over time",
         "norms": json.dumps({s: [round(v, 3) for v in np.mean(norms[s], 0).tolist()] for s in SITES}),

@@ -8,7 +8,7 @@ first 1.6 s.
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 SOUNDING = 0.4          # probability from which a key counts as sounding
 START_FRAMES = 138      # 1.6 s of basic-pitch's frames
@@ -57,8 +57,17 @@ class KeyJudge:
         """Shares as seen from each of the twelve roots: [N, 12, 24]."""
         return np.stack([np.roll(shares, -root, 2).reshape(len(shares), -1) for root in range(12)], 1)
 
+    def _logits(self, shares: np.ndarray) -> np.ndarray:
+        """[12, 2]: roots, modes."""
+        return self._turned(shares[None])[0] @ self.weights.T
+
+    def minor(self, shares: np.ndarray) -> float:
+        """How likely one clip's [2, 12] is minor, on whatever root."""
+        chances = softmax(self._logits(shares))
+        return float(chances[:, MODES.index("minor")].sum())
+
     def hear(self, shares: np.ndarray) -> tuple:
         """The likeliest key of one clip's [2, 12]."""
-        logits = self._turned(shares[None])[0] @ self.weights.T  # [12, 2]
+        logits = self._logits(shares)
         root, mode = np.unravel_index(logits.argmax(), logits.shape)
         return int(root), MODES[mode]

@@ -56,7 +56,7 @@ def _lead_notes(rng, name, texture, harmony, root, mode, seventh):
 def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = None) -> Piece:
     """The piece of a seed, at least `seconds` long.
 
-    `force` may fix "kind", "mode", "tone" and, but for bands, "lead"; everything else is drawn as
+    `force` may fix "kind", "mode", "tone", "bpm", "style" and, but for bands, "lead" and "texture"; everything else is drawn as
     without it, so two pieces of one seed differ in little but what was forced.
     """
     rng, force = Random(seed), force or {}
@@ -66,9 +66,10 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
     mode, root_name = rng.choice(("major", "minor")), rng.choice(ROOTS)
     kind, mode = force.get("kind", kind), force.get("mode", mode)
     root = 60 + ROOTS.index(root_name)
-    style = rng.choice(STYLES)
+    style = force.get("style", rng.choice(STYLES))
     leads, seconds_, tempi, bass = STYLE_BANDS[style]
     bpm = rng.randint(*tempi) if kind == "band" else rng.randint(70, 150)
+    bpm = force.get("bpm", bpm)
     bars = int(seconds * bpm / 240) + 2
     seventh = style == "jazz" and kind == "band"
     cycle = rng.choice((JAZZ if seventh else PROGRESSIONS)[mode])
@@ -87,7 +88,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
             facts = Facts(kind, lead, "bassline", mode, root_name, bpm)
             tracks = [(lead, 1.0, parts.bass(rng, harmony, root, mode, style))]
         else:
-            texture = rng.choice(INSTRUMENTS[lead].textures)
+            texture = force.get("texture", rng.choice(INSTRUMENTS[lead].textures))
             facts = Facts(kind, lead, texture, mode, root_name, bpm)
             tracks = [(lead, 1.0, _lead_notes(rng, lead, texture, harmony, root, mode, False))]
     elif kind == "study":
@@ -99,7 +100,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
     elif kind == "trio":
         lead = force.get("lead", rng.choice(LEADS))
         low = rng.choice(BASSES)
-        texture = rng.choice(INSTRUMENTS[lead].textures)
+        texture = force.get("texture", rng.choice(INSTRUMENTS[lead].textures))
         facts = Facts(kind, lead, texture, mode, root_name, bpm, style, [low], True)
         tracks = [(lead, 1.0, _lead_notes(rng, lead, texture, harmony, root, mode, False)),
                   (low, 0.8, parts.bass(rng, harmony, root, mode, style)),

@@ -47,3 +47,10 @@ def median(values) -> dict:
     values, rng = np.asarray(values, float), np.random.default_rng(1)
     drawn = np.median(rng.choice(values, (DRAWS, len(values))), 1)
     return {"value": float(np.median(values)), "interval": np.percentile(drawn, [2.5, 97.5]).tolist(), "n": len(values)}
+
+
+def sign_flip(differences, draws: int = 20_000) -> float:
+    """How often a mean as large as that of paired differences comes from flipping their signs at random (one-sided)."""
+    differences, rng = np.asarray(differences, float), np.random.default_rng(1)
+    signs = rng.choice((-1.0, 1.0), (draws, len(differences)))
+    return float(((signs @ differences >= differences.sum() - 1e-12).sum() + 1) / (draws + 1))
