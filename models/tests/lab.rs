@@ -95,6 +95,16 @@ fn every_method_finds_the_planted_direction_and_the_layer_where_it_is_clearest()
         // Two normal distributions 4 deviations apart, which the tracks' offsets widen by 4 %, overlap by 2.8 %.
         let accuracy = score["accuracy"]["value"].as_f64().unwrap();
         assert!((0.95..0.99).contains(&accuracy), "{method}: {accuracy}");
+
+        // The sides are 2 deviations from the middle, so that readings of -1 and 1 have deviations of half of one.
+        let gauge = vector.gauge(Site::Residual, 3).unwrap();
+        assert_eq!(gauge.accuracy, accuracy);
+        for (side, along, held_out) in [(1.0, 2.0, gauge.plus), (-1.0, -2.0, gauge.minus)] {
+            let reading = gauge.reading(along * angle);
+            assert!((reading - side).abs() < 0.1, "{method}: {side} is read as {reading}");
+            assert!((held_out.mean - side).abs() < 0.2, "{method}: {held_out:?}");
+            assert!((0.45..0.65).contains(&held_out.deviation), "{method}: {held_out:?}");
+        }
     }
 }
 

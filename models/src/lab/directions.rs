@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use super::examples::Examples;
@@ -11,6 +12,7 @@ use super::readout::{Readout, difference_in_means};
 use super::ridge::{Choice, Penalty, System};
 use super::score::{HeldOut, Score};
 use super::{Activations, Contrast, LabError, Place, Shard, logistic, pca};
+use crate::steering::{Direction, Gauge, Spread};
 
 /// How a direction is found (paper, "Steering vectors"). As text: `dim`, `mse`, `bce`, `pca`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +98,8 @@ pub struct Learned {
     pub norm: f64,
     /// The ridge penalty, scikit-learn's `alpha`.
     pub ridge: Option<f64>,
+    /// How the concept is read along the direction; `None` if it does not lead from one side to the other.
+    pub gauge: Option<Gauge>,
 }
 
 /// One contrast in some activations: what is learnt at each place.
@@ -176,28 +180,71 @@ pub fn learn(study: &Study<'_>, place: Place) -> Result<Option<Learned>, LabErro
         })
     };
 
-    let mut held_out = Vec::new();
+    let (mut held_out, mut readings) = (Vec::new(), Readings::default());
     for fold in 0..folds.len() {
         let training = Moments::without(&folds, &[fold]);
-        let readout = fit(Some(fold), &training)?.normalised(&training.side_means());
+        let sides = training.side_means();
+        let readout = fit(Some(fold), &training)?.normalised(&sides);
+        // A probe's 0 may be anywhere; readings are 0 in the middle.
+        let middle = readout.middle(&sides);
         examples.read(place, examples.held_out(fold), |chunk| {
             let scores = readout.scores(chunk.rows);
             for (index, &row) in chunk.numbers.iter().enumerate() {
+                let (target, weight, score) =
+                    (chunk.targets[index], chunk.weights[index], scores[[index, 0]]);
+                readings.add(target, weight, score - middle);
                 held_out.push(HeldOut {
                     track: examples.activations.samples().track_of(row),
-                    target: chunk.targets[index],
-                    weight: chunk.weights[index],
-                    score: scores[[index, 0]],
+                    target,
+                    weight,
+                    score,
                 });
             }
         })?;
     }
     let samples = examples.activations.samples();
-    let direction = fit(None, &whole)?.weights;
+    let direction: Vec<f32> = fit(None, &whole)?.weights.iter().map(|&value| value as f32).collect();
+    let score = Score::of(held_out, samples, &study.contrast.classes(), seed);
     Ok(Some(Learned {
-        direction: direction.iter().map(|&value| value as f32).collect(),
-        score: Score::of(held_out, samples, &study.contrast.classes(), seed),
+        gauge: readings.gauge(&direction, &whole.side_means(), score.accuracy.value),
+        direction,
+        score,
         norm: whole.norm / whole.weight,
         ridge: (method == Method::Mse).then(|| System::new(&whole, standardise).alpha(penalties.whole)),
     }))
+}
+
+/// Weighted sums of held-out readings on each side: of 1, the reading and its square.
+#[derive(Default)]
+struct Readings([[f64; 3]; 2]);
+
+impl Readings {
+    fn add(&mut self, target: f64, weight: f64, reading: f64) {
+        let sums = &mut self.0[usize::from(target < 0.0)];
+        for (sum, term) in sums.iter_mut().zip([1.0, reading, reading * reading]) {
+            *sum += weight * term;
+        }
+    }
+
+    /// How the concept is read along `direction`, whose sides have the means `sides` in all rows.
+    fn gauge(&self, direction: &[f32], sides: &[Array1<f64>; 2], accuracy: f64) -> Option<Gauge> {
+        // Read along the direction that steering will have.
+        let unit = Direction::new(direction)?;
+        let [plus, minus] = sides.each_ref().map(|mean| {
+            mean.iter().zip(unit.values()).map(|(mean, &component)| mean * f64::from(component)).sum::<f64>()
+        });
+        let half = (plus - minus) / 2.0;
+        let [above, below] = self.0.map(|[weight, sum, squares]| {
+            let mean = sum / weight;
+            Spread { mean, deviation: (squares / weight - mean * mean).max(0.0).sqrt() }
+        });
+        let gauge = Gauge {
+            scale: 1.0 / half,
+            offset: -(plus + minus) / 2.0 / half,
+            plus: above,
+            minus: below,
+            accuracy,
+        };
+        (gauge.scale > 0.0 && gauge.scale.is_finite()).then_some(gauge)
+    }
 }

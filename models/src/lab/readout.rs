@@ -39,6 +39,11 @@ impl Readout {
         rows.dot(&self.weights) + &self.offsets
     }
 
+    /// The first function half-way between the means of the two sides.
+    pub fn middle(&self, sides: &[Array1<f64>; 2]) -> f64 {
+        self.weights.column(0).dot(&(&sides[0] + &sides[1])) / 2.0 + self.offsets[0]
+    }
+
     /// The same function times a factor that brings the sides' means, on average, to +1 and -1, so that the scores of
     /// several folds can be compared.
     pub fn normalised(mut self, sides: &[Array1<f64>; 2]) -> Self {

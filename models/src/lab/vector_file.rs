@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{LabError, Learned, Place, Score, Settings, Shard, Study};
-use crate::steering::{FORMAT, Site, Vector};
+use crate::steering::{FORMAT, Gauge, Site, Vector};
 use crate::tensor_file;
 
 /// The `format` of a shard's file.
@@ -42,6 +42,7 @@ struct Note {
     score: Score,
     norm: f64,
     ridge: Option<f64>,
+    gauge: Option<Gauge>,
 }
 
 /// A vector file in the making.
@@ -123,7 +124,8 @@ impl VectorDraft {
             .learned
             .iter()
             .map(|(place, learned)| {
-                let note = Note { score: learned.score, norm: learned.norm, ridge: learned.ridge };
+                let Learned { score, norm, ridge, gauge, .. } = *learned;
+                let note = Note { score, norm, ridge, gauge };
                 (place.tensor(), note)
             })
             .collect();
@@ -175,7 +177,7 @@ impl VectorDraft {
             return Err("it has other tensors than its metadata says".to_owned());
         }
         let mut learned = BTreeMap::new();
-        for (name, Note { score, norm, ridge }) in notes {
+        for (name, Note { score, norm, ridge, gauge }) in notes {
             let place = Place::of_tensor(&name).filter(|place| run.places.contains(place));
             let tensor = tensors
                 .tensor(&name)
@@ -186,7 +188,7 @@ impl VectorDraft {
             };
             let (values, _) = tensor.data().as_chunks();
             let direction = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-            learned.insert(place, Learned { direction, score, norm, ridge });
+            learned.insert(place, Learned { direction, score, norm, ridge, gauge });
         }
         Ok(Self { run, shards: field(&metadata, "shards")?, learned, silent: field(&metadata, "silent")? })
     }
@@ -251,6 +253,7 @@ impl VectorDraft {
         value("norms", self.by_layer(|learned| json!(learned.norm)));
         value("probe_accuracy", self.by_layer(|learned| json!(learned.score.accuracy.value)));
         value("scores", self.by_layer(|learned| json!(learned.score)));
+        value("monitor", self.by_layer(|learned| json!(learned.gauge)));
         value("standardised", json!(run.settings.standardise));
         value("folds", json!(run.folds));
         value("seed", json!(run.settings.seed));

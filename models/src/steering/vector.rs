@@ -3,8 +3,8 @@
 //! Tensors `residual.{L}` and `attention.{L}` (f32, `[D]`, L from 0) are directions of any length; they are brought to
 //! length 1 on load. Metadata: `format` = `tiller-vector/1` and `concept` are required. Optional, each a JSON text:
 //! `layers` (list, the layers recommended), `strength` (number, the strength recommended), `sites` (list of `residual`,
-//! `attention`: the sites recommended), `model` (text, hash of the weights as in the bundle's `source.sha256`). Anything
-//! else is kept and shown as it is.
+//! `attention`: the sites recommended), `model` (text, hash of the weights as in the bundle's `source.sha256`), `monitor`
+//! (object from site to a list over layers: a [`Gauge`], or null). Anything else is kept and shown as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bundle::{Architecture, Bundle};
 
-use super::{Direction, Site, SteeringError};
+use super::{Direction, Gauge, Site, SteeringError};
 
 /// The `format` this build reads.
 pub const FORMAT: &str = "tiller-vector/1";
@@ -31,6 +31,7 @@ pub struct Vector {
     width: usize,
     tensors: BTreeMap<(Site, usize), Box<[f32]>>,
     directions: BTreeMap<(Site, usize), Direction>,
+    gauges: BTreeMap<(Site, usize), Gauge>,
     metadata: BTreeMap<String, String>,
     layers: Option<BTreeSet<usize>>,
     sites: Vec<Site>,
@@ -79,7 +80,13 @@ impl Vector {
         self.directions.get(&(site, layer))
     }
 
-    /// The same as the file holds it, of any length.
+    /// How the concept is read at a site of a layer, if the file says it.
+    #[must_use]
+    pub fn gauge(&self, site: Site, layer: usize) -> Option<&Gauge> {
+        self.gauges.get(&(site, layer))
+    }
+
+    /// The same direction as the file holds it, of any length.
     #[must_use]
     pub fn tensor(&self, site: Site, layer: usize) -> Option<&[f32]> {
         self.tensors.get(&(site, layer)).map(|values| &**values)
@@ -245,6 +252,10 @@ fn parse(bytes: &[u8]) -> Result<Vector, String> {
     if let Some(layer) = layers.iter().flatten().find(|layer| !held.contains(layer)) {
         return Err(format!("it recommends layer {layer} and holds no direction for it"));
     }
+    let gauges = gauges(&metadata)?;
+    if let Some((site, layer)) = gauges.keys().find(|place| !directions.contains_key(place)) {
+        return Err(format!("it says how to monitor {site}.{layer} and holds no direction for it"));
+    }
     let strength: Option<f32> = json(&metadata, "strength")?;
     if strength.is_some_and(|strength| !strength.is_finite()) {
         return Err("the strength it recommends is not finite".to_owned());
@@ -258,12 +269,27 @@ fn parse(bytes: &[u8]) -> Result<Vector, String> {
         width,
         tensors: values_of,
         directions,
+        gauges,
         metadata,
         layers,
         sites,
         strength,
         model,
     })
+}
+
+/// What the metadata `monitor` says of each place.
+fn gauges(metadata: &BTreeMap<String, String>) -> Result<BTreeMap<(Site, usize), Gauge>, String> {
+    let by_layer: BTreeMap<Site, Vec<Option<Gauge>>> = json(metadata, "monitor")?.unwrap_or_default();
+    let mut gauges = BTreeMap::new();
+    for (site, layers) in by_layer {
+        for (layer, gauge) in layers.into_iter().enumerate() {
+            let Some(gauge) = gauge else { continue };
+            gauge.check().map_err(|off| format!("it monitors {site}.{layer} by readings {off}"))?;
+            gauges.insert((site, layer), gauge);
+        }
+    }
+    Ok(gauges)
 }
 
 fn place(tensor: &str) -> Option<(Site, usize)> {
@@ -342,6 +368,27 @@ pub(super) mod tests {
         assert!(reason(&one, &[MINIMAL[0], MINIMAL[1], ("layers", "[1]")]).contains("layer 1"));
         assert!(reason(&one, &[MINIMAL[0], MINIMAL[1], ("layers", "1")]).contains("layers"));
         assert!(reason(&one, &[MINIMAL[0], MINIMAL[1], ("sites", r#"["attention"]"#)]).contains("attention"));
+        let gauge = r#"{"scale":1,"offset":0,"accuracy":1,"plus":{"mean":1,"deviation":0},"minus":{"mean":-1,"deviation":0}}"#;
+        let of = |text: String| reason(&one, &[MINIMAL[0], MINIMAL[1], ("monitor", &text)]);
+        assert!(of("[]".to_owned()).contains("monitor"));
+        assert!(of(format!(r#"{{"residual":[null,{gauge}]}}"#)).contains("residual.1"));
+        for (off, what) in [(r#""scale":0"#, "scale"), (r#""accuracy":2"#, "accuracy")] {
+            let key = off.split_once(':').unwrap().0;
+            let gauge = gauge.replacen(&format!("{key}:1"), off, 1);
+            assert!(of(format!(r#"{{"residual":[{gauge}]}}"#)).contains(what), "{off}");
+        }
+        let negative = gauge.replace(r#""deviation":0"#, r#""deviation":-1"#);
+        assert!(of(format!(r#"{{"residual":[{negative}]}}"#)).contains("deviation"));
+    }
+
+    #[test]
+    fn a_file_says_how_its_concept_is_read_where_it_can_be() {
+        let tensors: [(&str, &[f32]); 2] = [("residual.0", &[1.0]), ("residual.1", &[1.0])];
+        let gauge = crate::steering::gauge::tests::plain(0.5, 0.9);
+        let text = serde_json::json!({ "residual": [null, gauge] }).to_string();
+        let bytes = file(&tensors, &[MINIMAL[0], MINIMAL[1], ("monitor", &text)]);
+        let vector = Vector::from_bytes(&bytes, "x").unwrap();
+        assert_eq!([0, 1].map(|layer| vector.gauge(Site::Residual, layer)), [None, Some(&gauge)]);
     }
 
     proptest! {
