@@ -79,13 +79,15 @@ def main():
     run = lambda name, x: onnxruntime.InferenceSession(str(DATA / f"{name}.onnx")).run(["y"], {"x": x})[0]
     frames = spectrogram(audio, musicnn)
     patches = np.stack([frames[s:s + 10] for s in range(0, len(frames) - 9, 6)])
-    by_mel = (1 / (1 + np.exp(-run("mel", patches)))).mean(0)
+    logits = run("mel", patches)
+    by_mel, by_logits = (1 / (1 + np.exp(-logits))).mean(0), 1 / (1 + np.exp(-logits.mean(0)))
     powers = np.exp(run("waveform", audio[None])[0])
     expected = {
         "audio": [float(f"{a:.5f}") for a in audio],
         "spectrograms": [{"description": described("mel", {"mel": kind}, "none"),
                           "frames": [[float(f"{x:.8g}") for x in row] for row in spectrogram(audio, kind)]} for kind in kinds],
         "mel": [float(p) for p in by_mel],
+        "mel_logits": [float(p) for p in by_logits],
         "waveform": [float(p) for p in powers / powers.sum()],
     }
     (DATA / "expected.json").write_text(json.dumps(expected) + "\n")

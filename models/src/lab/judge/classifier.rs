@@ -11,7 +11,7 @@ use ort::session::Session;
 use ort::value::TensorRef;
 use sha2::{Digest, Sha256};
 
-use super::description::{Activation, Description, Input, Layout, Mel};
+use super::description::{Activation, Average, Description, Input, Layout, Mel};
 use super::spectrograph::Spectrograph;
 use super::{Judge, resample};
 use crate::lab::LabError;
@@ -29,6 +29,9 @@ const LARGEST: u64 = 4 << 20;
 
 /// How far rounding may lead out of 0 to 1.
 const ROUNDING: f64 = 1e-3;
+
+/// How near to 0 and 1 a probability may be whose log-odds are averaged: single precision ends there.
+const CERTAINTY: f64 = 1e-6;
 
 /// An ONNX classifier.
 pub struct Classifier {
@@ -76,7 +79,18 @@ impl Classifier {
         LabError::File { file: self.file.clone(), reason: reason.into() }
     }
 
-    /// Adds the probabilities of each row of the graph's output to `sums`; how many rows there were.
+    /// `probabilities` without rounding errors, or what is wrong with them.
+    fn checked(&self, probabilities: Vec<f64>) -> Result<Vec<f64>, LabError> {
+        if let Some(odd) = probabilities.iter().position(|p| !(-ROUNDING..=1.0 + ROUNDING).contains(p)) {
+            let label = &self.description.labels[odd];
+            let reason =
+                format!("it gives {label:?} the probability {}; check its activation", probabilities[odd]);
+            return Err(self.off(reason));
+        }
+        Ok(probabilities.into_iter().map(|p| p.clamp(0.0, 1.0)).collect())
+    }
+
+    /// Adds what is averaged of each row of the graph's output to `sums`; how many rows there were.
     fn run(&self, shape: &[usize], values: &[f32], sums: &mut [f64]) -> Result<usize, LabError> {
         let mut session = self.graph.session().map_err(GenerateError::from)?;
         let mut run = || -> ort::Result<(Vec<i64>, Vec<f32>)> {
@@ -92,14 +106,13 @@ impl Classifier {
             return Err(self.off(format!("its output has shape {found:?}, and there are {labels} labels")));
         }
         for row in values.chunks_exact(labels) {
-            let row = probabilities(row, self.description.activation);
-            let odd = row.iter().position(|p| !(-ROUNDING..=1.0 + ROUNDING).contains(p));
-            if let Some(odd) = odd {
-                let label = &self.description.labels[odd];
-                return Err(self
-                    .off(format!("it gives {label:?} the probability {}; check its activation", row[odd])));
-            }
-            sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += p.clamp(0.0, 1.0));
+            let row: Vec<f64> = row.iter().map(|&value| f64::from(value)).collect();
+            let row = match (self.description.average, self.description.activation) {
+                (Average::Probabilities, activation) => self.checked(probabilities(&row, activation))?,
+                (Average::Logits, Activation::None) => self.checked(row)?.into_iter().map(log_odds).collect(),
+                (Average::Logits, _) => row,
+            };
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
         }
         Ok(values.len() / labels)
     }
@@ -162,7 +175,12 @@ impl Judge for Classifier {
             }
             _ => self.run(&[1, audio.len()], &audio, &mut sums)?,
         };
-        Ok(sums.into_iter().map(|sum| sum / rows as f64).collect())
+        let means: Vec<f64> = sums.into_iter().map(|sum| sum / rows as f64).collect();
+        match (self.description.average, self.description.activation) {
+            (Average::Probabilities, _) => Ok(means),
+            (Average::Logits, Activation::None) => Ok(probabilities(&means, Activation::Sigmoid)),
+            (Average::Logits, activation) => self.checked(probabilities(&means, activation)),
+        }
     }
 }
 
@@ -196,9 +214,15 @@ fn input_of(session: &Session, description: &Description) -> Result<String, Stri
     }
 }
 
+/// The inverse of the sigmoid, of a probability that is neither 0 nor 1.
+fn log_odds(probability: f64) -> f64 {
+    let inside = probability.clamp(CERTAINTY, 1.0 - CERTAINTY);
+    (inside / (1.0 - inside)).ln()
+}
+
 /// A row of the output as probabilities; NaN where it holds no numbers.
-fn probabilities(row: &[f32], activation: Activation) -> Vec<f64> {
-    let values = row.iter().map(|&value| f64::from(value));
+fn probabilities(row: &[f64], activation: Activation) -> Vec<f64> {
+    let values = row.iter().copied();
     match activation {
         Activation::None => values.collect(),
         Activation::Sigmoid => values.map(|value| 1.0 / (1.0 + (-value).exp())).collect(),
@@ -225,6 +249,7 @@ mod tests {
     struct Recorded {
         audio: Vec<f32>,
         mel: Vec<f64>,
+        mel_logits: Vec<f64>,
         waveform: Vec<f64>,
     }
 
@@ -250,16 +275,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn logits_are_averaged_where_that_is_asked_for() {
+        let recorded = recorded();
+        let found = changed(|description| description["average"] = json!("logits")).unwrap();
+        let off = found.iter().zip(&recorded.mel_logits).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(off < 1e-5, "{found:?} {:?}", recorded.mel_logits);
+        let apart = recorded.mel.iter().zip(&recorded.mel_logits).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f64::max) > 1e-3, "the recording tells nothing");
+        // Log-odds undo the sigmoid.
+        for logit in [-8.0, 0.0, 0.3, 12.0] {
+            assert!((log_odds(probabilities(&[logit], Activation::Sigmoid)[0]) - logit).abs() < 1e-6);
+        }
+        assert!(log_odds(0.0) < -13.0 && log_odds(1.0) > 13.0 && log_odds(1.0).is_finite());
+    }
+
     /// What is said of the judge with `change` in its description, when it hears the recorded clip.
     fn refused(change: impl Fn(&mut Value)) -> String {
+        changed(change).unwrap_err().to_string()
+    }
+
+    /// What the judge with `change` in its description hears in the recorded clip.
+    fn changed(change: impl Fn(&mut Value)) -> Result<Vec<f64>, LabError> {
         let folder = tempfile::tempdir().unwrap();
         fs::copy(data("mel.onnx"), folder.path().join("mel.onnx")).unwrap();
         let mut description = serde_json::from_slice(&fs::read(data("mel.json")).unwrap()).unwrap();
         change(&mut description);
         let path = folder.path().join("judge.json");
         fs::write(&path, description.to_string()).unwrap();
-        let heard = Classifier::open(&path).and_then(|judge| judge.hear(&recorded().audio, 1_600));
-        heard.unwrap_err().to_string()
+        Classifier::open(&path).and_then(|judge| judge.hear(&recorded().audio, 1_600))
     }
 
     #[test]
@@ -274,6 +318,7 @@ mod tests {
             ("labels", json!([]), "no labels"),
             ("labels", json!(["a", "a", "b"]), "\"a\" is empty or there twice"),
             ("activation", json!("none"), "check its activation"),
+            ("average", json!("loudness"), "loudness"),
             ("sample_rate", json!(0), "sample rate is 0"),
             ("surprise", json!(1), "surprise"),
             ("input", json!("waveform"), "fails on an input of shape [1, 800]"),

@@ -21,12 +21,15 @@ pub(super) struct Description {
     pub input: Input,
     /// Which of the graph's inputs; by default its only one.
     pub input_name: Option<String>,
-    /// The graph's output, f32 `[.., labels]`. All rows are averaged as probabilities.
+    /// The graph's output, f32 `[.., labels]`. All rows are averaged.
     pub output: String,
     /// Names of the last axis, in its order.
     pub labels: Vec<String>,
     /// What makes probabilities of the output.
     pub activation: Activation,
+    /// What is averaged over rows.
+    #[serde(default)]
+    pub average: Average,
 }
 
 /// What the graph gets.
@@ -115,6 +118,17 @@ pub(super) enum Activation {
     Softmax,
     /// The graph gives probabilities.
     None,
+}
+
+/// What is averaged over the rows of the output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Average {
+    /// Probabilities: a moment that sounds like nothing counts half.
+    #[default]
+    Probabilities,
+    /// What the activation makes probabilities of, or log-odds if there is none: a moment counts as far as it is clear.
+    Logits,
 }
 
 impl Description {
