@@ -14,7 +14,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tiller_models::bundle::Precision;
-use tiller_models::lab::{Activations, ExtractionSettings, LabError, Layout, Pooling, extract};
+use tiller_models::codes::Codes;
+use tiller_models::lab::{
+    Activations, ExtractionSettings, LabError, Layout, PieceSettings, Pooling, Prompts, Shard, extract,
+    extract_pieces,
+};
 use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Reading, Recipe, Sampling,
 };
@@ -31,30 +35,35 @@ fn engine() -> Arc<Engine> {
     Engine::load(Small.bundle(), &options).unwrap()
 }
 
-#[test]
-fn reading_a_take_holds_what_generating_it_held() {
-    let engine = engine();
-    let prompt = "a bright marimba";
+/// What generating a piece held, by position: residual streams and attention outputs; and its codes.
+fn generated(engine: &Arc<Engine>, prompt: &str, seed: u64) -> (BTreeMap<usize, [Vec<f32>; 2]>, Codes) {
     let recipe = Recipe {
         bundle: Small.bundle().id().to_owned(),
         bundle_name: Small.bundle().manifest().name.clone(),
         precision: Precision::F32,
         prompt: prompt.to_owned(),
         negative: String::new(),
-        seed: 5,
+        seed,
         sampling: Sampling::default(),
         guidance: 1.0,
         frames: FRAMES,
         steering: Steering::default(),
     };
-    let mut generation = Generation::new(&engine, recipe, &[], &Cancel::new()).unwrap();
+    let mut generation = Generation::new(engine, recipe, &[], &Cancel::new()).unwrap();
     let delay = *Small.bundle().architecture().delays.iter().max().unwrap();
     let mut held = BTreeMap::new();
     while generation.advance().unwrap().is_some() {
         let position = generation.progress().frames - 1 + delay;
         held.insert(position, Site::ALL.map(|site| generation.activations(site).to_vec()));
     }
-    let codes = generation.codes();
+    (held, generation.codes())
+}
+
+#[test]
+fn reading_a_take_holds_what_generating_it_held() {
+    let engine = engine();
+    let prompt = "a bright marimba";
+    let (held, codes) = generated(&engine, prompt, 5);
 
     let mut reading = Reading::new(&engine, prompt, FRAMES, &Cancel::new()).unwrap();
     for (every, expected) in [(1, 50), (7, 8), (50, 1), (80, 1)] {
@@ -178,8 +187,9 @@ fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
     let settings = ExtractionSettings {
         prompt: String::new(),
         frames: FRAMES,
-        pooling: Pooling::Mean,
+        pooling: vec![Pooling::Mean],
         every: NonZeroUsize::new(20).unwrap(),
+        shard: Shard::WHOLE,
     };
     let engine = engine();
     let partial = folder.path().join(".partial");
@@ -196,7 +206,7 @@ fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
         assert_eq!(found.resumed() > 0, stopped);
         assert_eq!(found.segments(), 22);
         let mut bytes = Vec::new();
-        found.write(&mut bytes).unwrap();
+        found.write(0, &mut bytes).unwrap();
         found.finish().unwrap();
         bytes
     };
@@ -233,4 +243,159 @@ fn audio_that_cannot_be_learnt_from_is_refused_in_a_sentence() {
     fs::remove_file(folder.path().join("a.safetensors.partial")).unwrap();
     assert!(run("1").contains("the same recording as one of the class one"));
     assert!(!out.exists());
+}
+
+/// A tensor's bytes in an activation file.
+fn tensor(path: &Path, name: &str) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    safetensors::SafeTensors::deserialize(&bytes).unwrap().tensor(name).unwrap().data().to_vec()
+}
+
+#[test]
+fn one_reading_serves_several_choices_of_positions_and_shares_of_it_are_read_as_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = name("data");
+    fs::create_dir(&data).unwrap();
+    audio(data.as_ref());
+    let read = |more: &[&str]| {
+        let common = ["activations", "--data", &data, "--seconds", "1", "--every", "20", "--json"];
+        let output = lab(&[&common[..], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice::<Value>(&output.stdout).unwrap()
+    };
+    let all = read(&["--pool", "mean,last,each", "--out", &name("a.safetensors")]);
+    assert_eq!(all["out"].as_array().unwrap().len(), 3);
+    for pool in ["mean", "last", "each"] {
+        let alone = name("alone.safetensors");
+        read(&["--pool", pool, "--out", &alone]);
+        let together = name(&format!("a-{pool}.safetensors"));
+        for (site, layer) in [("residual", 0), ("attention", 4)] {
+            let floats = |file: &str| -> Vec<f32> {
+                let bytes = tensor(file.as_ref(), &format!("{site}.{layer}"));
+                bytes.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect()
+            };
+            let (alone, together) = (floats(&alone), floats(&together));
+            // The last position alone is read in one block, and rounds otherwise.
+            assert!(difference(&alone, &together) < 1e-4 * peak(&alone).max(1.0), "{pool}");
+        }
+        let opened = Activations::open(&[together.into()]).unwrap();
+        assert_eq!(opened.samples().rows(), if pool == "each" { 66 } else { 22 });
+        assert!(opened.positions().unwrap().contains(if pool == "last" { "last" } else { "every 20th" }));
+    }
+
+    let shares: Vec<String> = (1..=3)
+        .map(|share| {
+            let out = name(&format!("share-{share}.safetensors"));
+            read(&["--shard", &format!("{share}/3"), "--out", &out]);
+            out
+        })
+        .collect();
+    let whole = Activations::open(&[name("a-mean.safetensors").into()]).unwrap();
+    let shares = Activations::open(&shares.iter().map(Into::into).collect::<Vec<_>>()).unwrap();
+    assert_eq!(shares.samples().tracks(), whole.samples().tracks());
+    // The same rows of the same tracks, in another order.
+    let sums = |activations: &Activations| {
+        let samples = activations.samples();
+        let rows: Vec<usize> = (0..samples.rows()).collect();
+        let mut sums = vec![0.0; samples.tracks().len()];
+        let read = activations.read(activations.places()[0], &rows, |numbers, values| {
+            for (&row, values) in numbers.iter().zip(values.outer_iter()) {
+                sums[samples.track_of(row)] += values.sum();
+            }
+            Ok(())
+        });
+        read.unwrap();
+        sums
+    };
+    let (shares, whole) = (sums(&shares), sums(&whole));
+    assert!(shares.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-3), "{shares:?} {whole:?}");
+}
+
+const PROMPTS: &str = "pad\ta warm pad\npad\ta slow, airy pad\nbell\tbells\nbell\ta bright marimba\n";
+
+#[test]
+fn what_the_model_plays_is_read_as_it_was_held_and_goes_on_after_an_interruption() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = folder.path().join("prompts.txt");
+    fs::write(&list, PROMPTS).unwrap();
+    let prompts = Prompts::open(&list).unwrap();
+    let engine = engine();
+    let pieces =
+        PieceSettings { seed: 5, seeds: 2, guidance: 1.0, sampling: Sampling::default(), own_prompt: true };
+    let settings = ExtractionSettings {
+        prompt: String::new(),
+        frames: FRAMES,
+        pooling: vec![Pooling::Last],
+        every: NonZeroUsize::MIN,
+        shard: Shard::WHOLE,
+    };
+    let (partial, out) = (folder.path().join(".partial"), folder.path().join("a.safetensors"));
+    let run = |pieces: &PieceSettings, stop_at: Option<usize>| {
+        let cancel = Cancel::new();
+        extract_pieces(&engine, &prompts, pieces, &settings, &partial, &cancel, |done| {
+            if stop_at == Some(done) {
+                cancel.cancel();
+            }
+        })
+    };
+    let bytes = |resumed: usize| {
+        let found = run(&pieces, None).unwrap();
+        assert_eq!((found.segments(), found.resumed()), (8, resumed));
+        let mut bytes = Vec::new();
+        found.write(0, &mut bytes).unwrap();
+        found.finish().unwrap();
+        bytes
+    };
+    let whole = bytes(0);
+    fs::write(&out, &whole).unwrap();
+    let activations = Activations::open(std::slice::from_ref(&out)).unwrap();
+    let samples = activations.samples();
+    assert_eq!((samples.classes(), samples.rows()), (&["bell", "pad"].map(str::to_owned)[..], 8));
+    // A prompt is a track: both of its pieces are on one side of every split.
+    assert_eq!(samples.tracks().iter().map(|track| track.rows).collect::<Vec<_>>(), [2; 4]);
+
+    // The third piece is the second class-sorted prompt's first: "a bright marimba", seed 5.
+    let (held, _) = generated(&engine, "a bright marimba", 5);
+    for (site, held) in Site::ALL.into_iter().zip(&held[&FRAMES]) {
+        for layer in 0..5 {
+            let bytes = tensor(&out, &format!("{site}.{layer}"));
+            let values: Vec<f32> =
+                bytes.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+            let width = values.len() / 8;
+            let (found, held) = (&values[2 * width..3 * width], &held[layer * width..(layer + 1) * width]);
+            assert!(difference(found, held) < 1e-4 * peak(held).max(1.0), "{site} {layer}");
+        }
+    }
+
+    let error = run(&pieces, Some(5)).unwrap_err();
+    assert!(matches!(error, LabError::Model(GenerateError::Cancelled)), "{error}");
+    let other = run(&PieceSettings { guidance: 3.0, ..pieces.clone() }, None).unwrap_err();
+    assert!(other.to_string().contains("another extraction"), "{other}");
+    assert_eq!(bytes(5), whole);
+    let none = run(&PieceSettings { seeds: 0, ..pieces.clone() }, None).unwrap_err();
+    assert!(none.to_string().contains("one seed or more"), "{none}");
+}
+
+#[test]
+fn a_list_of_prompts_becomes_an_activation_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (list, out) = (name("prompts.csv"), name("a.safetensors"));
+    fs::write(&list, "class,prompt\npad,a warm pad\nbell,bells\n").unwrap();
+    let common = ["activations", "--prompts", &list, "--seconds", "0.5", "--out", &out, "--json"];
+    let output = lab(&[&common[..], &["--seeds", "3", "--guidance", "1"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    // With one prompt of a class, its pieces are tracks.
+    assert!(found["tracks_are"].as_str().unwrap().starts_with("pieces are tracks"), "{found}");
+    let activations = Activations::open(&[out.clone().into()]).unwrap();
+    assert_eq!((activations.samples().rows(), activations.samples().tracks().len()), (6, 6));
+
+    let refused = |more: &[&str]| refused(&lab(&[&common[..], more].concat()));
+    assert!(refused(&[]).contains("--seeds"));
+    assert!(refused(&["--seeds", "1", "--data", "."]).contains("cannot be used with"));
+    assert!(refused(&["--seeds", "1", "--own-prompt", "--prompt", "music"]).contains("one of the two"));
+    fs::write(&list, "class,prompt\npad,a warm pad\n").unwrap();
+    assert!(refused(&["--seeds", "1"]).contains("1 classes"));
 }

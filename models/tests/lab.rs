@@ -159,6 +159,57 @@ fn shards_merge_to_the_bytes_of_the_single_run() {
 }
 
 #[test]
+fn shares_of_the_rows_add_up_to_what_the_single_run_learns() {
+    let folder = Folder::new();
+    let part = |name: &str, seed: &'static [&'static str]| {
+        Planted { classes: seed, tracks_per_class: 12, ..Planted::two_classes(16) }.write(&folder.path(name));
+        folder.name(name)
+    };
+    let whole =
+        [part("activations-1.safetensors", &["a", "b"]), part("activations-2.safetensors", &["a", "b"])];
+    let data = ["--activations", &whole[0], &whole[1], "--seed", "3", "--json"];
+    let run = |command: &str, more: &[&str]| lab(&[&[command][..], &data, more].concat());
+    let out = |name: &str| folder.name(&format!("{name}.safetensors"));
+    let shares: Vec<String> = (1..=3).map(|share| folder.name(&format!("share-{share}"))).collect();
+    for method in ["mse", "pca", "dim"] {
+        // Gram matrices are there for difference in means, too.
+        if method == "mse" {
+            for (index, share) in shares.iter().enumerate() {
+                let shard = format!("{}/3", index + 1);
+                succeeded(&run("statistics", &["--method", "mse", "--shard", &shard, "--out", share]));
+            }
+        }
+        let (single, merged) = (out("single"), out("merged"));
+        let options = ["--method", method, "--out"];
+        succeeded(&run("directions", &[&options[..], &[&single]].concat()));
+        let statistics = ["--statistics", &shares[2], &shares[0], &shares[1]];
+        succeeded(&run("directions", &[&options[..], &[&merged], &statistics].concat()));
+        let [single, merged] = [single, merged].map(|path| Vector::open(Path::new(&path)).unwrap());
+        assert_eq!(single.places().count(), 10);
+        for (site, layer) in single.places() {
+            let direction = |vector: &Vector| vector.direction(site, layer).unwrap().clone();
+            let (single, merged) = (direction(&single), direction(&merged));
+            assert!(common::difference(single.values(), merged.values()) < 1e-6, "{method} {site} {layer}");
+        }
+        assert_eq!(single.metadata()["probe_accuracy"], merged.metadata()["probe_accuracy"]);
+        assert_eq!(single.metadata()["reason"], merged.metadata()["reason"]);
+    }
+
+    let other = out("other");
+    let learn = |more: &[&str]| refused(&run("directions", &[&["--out", &other][..], more].concat()));
+    let missing = learn(&["--statistics", &shares[0], &shares[2]]);
+    assert!(missing.contains("2/3 are missing"), "{missing}");
+    assert!(learn(&["--statistics", &shares[0], &shares[0], &shares[1], &shares[2]]).contains("twice"));
+    let all = ["--statistics", &shares[0], &shares[1], &shares[2]];
+    assert!(learn(&[&all[..], &["--folds", "4"]].concat()).contains("other data, classes, folds or seed"));
+    assert!(learn(&[&all[..], &["--method", "bce"]].concat()).contains("no sufficient statistics"));
+    assert!(learn(&["--statistics", &whole[0]]).contains("no statistics of rows"));
+    succeeded(&run("statistics", &["--shard", "1/1", "--out", &shares[0]]));
+    assert!(learn(&["--method", "mse", "--statistics", &shares[0]]).contains("no Gram matrices"));
+    assert!(!Path::new(&other).exists());
+}
+
+#[test]
 fn files_are_read_as_one_and_each_class_gets_a_vector() {
     let folder = Folder::new();
     let planted = |classes, name: &str| {
@@ -220,7 +271,14 @@ fn probes_find_the_layer_and_labels_at_random_are_the_baseline() {
     let none = ("residual.5".to_owned(), 0.0);
     let places = [planted.places.clone(), vec![none]].concat();
     let activations = folder.planted(&Planted { places, ..planted });
-    let found = succeeded(&lab(&["probe", "--activations", &activations, "--json"]));
+    let plot = folder.name("probe.svg");
+    let found = succeeded(&lab(&["probe", "--activations", &activations, "--plot", &plot, "--json"]));
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    // White ground, a cell for all classes and one for each of both in 11 places, and a frame.
+    assert_eq!(svg.matches("<rect").count(), 1 + 3 * 11 + 1);
+    for text in ["R2 on held-out tracks: residual, by layer", "all classes", "plain", "bright"] {
+        assert!(svg.contains(text), "{text}");
+    }
     let recommended = &found["recommended"];
     assert_eq!((&recommended["site"], &recommended["layer"]), (&"residual".into(), &3.into()));
     assert_eq!(recommended["method"], "dim");
@@ -240,11 +298,51 @@ fn probes_find_the_layer_and_labels_at_random_are_the_baseline() {
                 assert!(p < 0.01 && (0.95..0.99).contains(&accuracy), "{place}");
                 // A share d^2 / (d^2 + 4 (1 + .09)) of the variance, d = 4, is the classes'.
                 assert!((number(&place["r2"]["value"]) - 0.78).abs() < 0.05, "{place}");
+                // Of two classes, what is not of one is of the other.
+                for (label, class) in place["classes"].as_array().unwrap().iter().enumerate() {
+                    assert_eq!(class["label"], label);
+                    for figure in ["auc", "r2"] {
+                        assert!((number(&class[figure]) - number(&place[figure]["value"])).abs() < 1e-9);
+                    }
+                    assert!((number(&class["accuracy"]) - accuracy).abs() < 0.02, "{place}");
+                }
             }
             ("residual", 5) => assert!(p > 0.02 && number(&place["accuracy"]["low"]) < 0.5, "{place}"),
             _ => {}
         }
     }
+}
+
+#[test]
+fn the_positions_that_hold_the_classes_best_are_recommended() {
+    let folder = Folder::new();
+    let reading = |name: &str, strength: f64, pooling: &str| {
+        let planted = Planted {
+            places: vec![("residual.0".to_owned(), 0.5), ("residual.1".to_owned(), strength)],
+            tracks_per_class: 40,
+            ..Planted::two_classes(16)
+        };
+        let reading = serde_json::json!({ "pooling": pooling, "every": 25 }).to_string();
+        planted.write_with(&folder.path(name), &[("reading", &reading)]);
+        folder.name(name)
+    };
+    let last = reading("activations-last.safetensors", 1.0, "last");
+    let mean = reading("activations-mean.safetensors", 4.0, "mean");
+    let found = succeeded(&lab(&["probe", "--activations", &last, "--against", &mean, "--json"]));
+    let positions = &found["positions"];
+    assert_eq!((&positions["best"], &positions["readings"][1]["layer"]), (&1.into(), &1.into()));
+    let reason = positions["reason"].as_str().unwrap();
+    assert!(reason.starts_with("learn from the mean over every 25th position"), "{reason}");
+    assert!(reason.contains("of the last position") && reason.ends_with("beyond the interval"), "{reason}");
+    let alone = succeeded(&lab(&["probe", "--activations", &last, "--json"]));
+    assert_eq!(alone["positions"], Value::Null);
+    assert_eq!(alone["places"], found["places"]);
+
+    let fewer = Planted { tracks_per_class: 30, ..Planted::two_classes(16) };
+    fewer.write(&folder.path("activations-other.safetensors"));
+    let other = folder.name("activations-other.safetensors");
+    let message = refused(&lab(&["probe", "--activations", &last, "--against", &other]));
+    assert!(message.contains("other tracks or classes"), "{message}");
 }
 
 #[test]
@@ -261,7 +359,14 @@ fn separated_clusters_are_found_and_matched_with_their_classes() {
         ..Planted::two_classes(24)
     };
     let activations = folder.planted(&planted);
-    let found = succeeded(&lab(&["cluster", "--activations", &activations, "--json"]));
+    let plot = folder.name("cluster.svg");
+    let found = succeeded(&lab(&["cluster", "--activations", &activations, "--plot", &plot, "--json"]));
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    // White ground, two indices at three places and the matrix, and a frame.
+    assert_eq!(svg.matches("<rect").count(), 1 + 2 * 3 + 16 + 1);
+    assert!(svg.contains("Jaccard index of clusters and classes at the residual stream of layer 1"));
+    let refusal = refused(&lab(&["cluster", "--activations", &activations, "--plot", "a.png"]));
+    assert!(refusal.contains("ends in .svg"), "{refusal}");
     assert_eq!((&found["best"]["site"], &found["best"]["layer"]), (&"residual".into(), &1.into()));
     let ari = |index: usize| found["places"][index]["ari"].as_f64().unwrap();
     assert!((found["places"][1]["nmi"].as_f64().unwrap() - 1.0).abs() < 1e-12);

@@ -46,7 +46,7 @@ fn directions_are_those_of_scikit_learn() {
     for recorded in recorded {
         let (site, layer) = recorded.place.split_once('.').unwrap();
         let site = Site::ALL.into_iter().find(|known| known.name() == site).unwrap();
-        let place = Place { site, layer: layer.parse().unwrap() };
+        let place = Place::new(site, layer.parse().unwrap());
         let minus = recorded.minus.as_deref();
         let contrasts = Contrast::named(activations.samples(), Some(&recorded.plus), minus).unwrap();
         let settings = Settings {

@@ -1,8 +1,10 @@
 //! What there is to learn from: files, the class of each, and the track that it belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+
+use serde::Serialize;
 
 use super::LabError;
 use super::audio::number;
@@ -15,10 +17,23 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// The files, by class and path.
     pub recordings: Vec<Recording>,
+    /// Name of the label that the classes are of; empty where there is only one.
+    pub label: String,
+    /// Further labels, each with classes of its own.
+    pub more: Vec<DatasetLabel>,
+}
+
+/// One way in which the recordings are sorted into classes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetLabel {
+    /// Its name; empty where there is only one.
+    pub name: String,
+    /// Names of its classes, sorted.
+    pub classes: Vec<String>,
 }
 
 /// One file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Recording {
     /// Its class, an index into the classes.
     pub class: usize,
@@ -27,26 +42,52 @@ pub struct Recording {
     /// What no split may part, as a number: recordings of one artist have the same. Without one a recording is a track of
     /// its own, known by a hash of the file's contents, so that it keeps it wherever it lies.
     pub track: Option<i64>,
+    /// Its class for each further label.
+    pub more: Vec<usize>,
 }
 
 impl Dataset {
     /// Sorts what a layout found: class, file and track.
     pub(super) fn new(found: impl IntoIterator<Item = (String, PathBuf, Option<i64>)>) -> Self {
-        let mut by_class: BTreeMap<String, Vec<(PathBuf, Option<i64>)>> = BTreeMap::new();
-        for (class, path, track) in found {
-            by_class.entry(class).or_default().push((path, track));
-        }
-        let mut dataset = Self { classes: Vec::new(), recordings: Vec::new() };
-        for (class, (name, files)) in by_class.into_iter().enumerate() {
-            dataset.classes.push(name);
-            dataset.recordings.extend(files.into_iter().map(|(path, track)| Recording {
-                class,
-                path,
-                track,
-            }));
-        }
-        dataset.recordings.sort();
-        dataset
+        let found = found.into_iter().map(|(class, path, track)| (vec![class], path, track));
+        Self::with_labels(&[], found.collect())
+    }
+
+    /// Sorts what a layout found: the class for each label, file and track.
+    pub(super) fn with_labels(names: &[String], found: Vec<(Vec<String>, PathBuf, Option<i64>)>) -> Self {
+        let classes_of = |label: usize| -> Vec<String> {
+            let classes: BTreeSet<&String> = found.iter().map(|(classes, ..)| &classes[label]).collect();
+            classes.into_iter().cloned().collect()
+        };
+        let classes = classes_of(0);
+        let further = |(label, name): (usize, &String)| DatasetLabel {
+            name: name.clone(),
+            classes: classes_of(label + 1),
+        };
+        let more: Vec<DatasetLabel> = names.iter().skip(1).enumerate().map(further).collect();
+        let number = |classes: &[String], class: &String| classes.partition_point(|other| other < class);
+        let mut recordings: Vec<Recording> = found
+            .iter()
+            .map(|(names, path, track)| Recording {
+                class: number(&classes, &names[0]),
+                path: path.clone(),
+                track: *track,
+                more: more
+                    .iter()
+                    .zip(&names[1..])
+                    .map(|(label, name)| number(&label.classes, name))
+                    .collect(),
+            })
+            .collect();
+        recordings.sort();
+        Self { classes, recordings, label: names.first().cloned().unwrap_or_default(), more }
+    }
+
+    /// All labels, the first one first.
+    #[must_use]
+    pub fn labels(&self) -> Vec<DatasetLabel> {
+        let first = DatasetLabel { name: self.label.clone(), classes: self.classes.clone() };
+        std::iter::once(first).chain(self.more.iter().cloned()).collect()
     }
 
     /// Keeps as many recordings of each class, drawn without replacement. What is drawn depends on the seed and the

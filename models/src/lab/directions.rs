@@ -1,6 +1,7 @@
 //! The direction of a contrast at each place, and how well it tells held-out tracks apart.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use ndarray::Array1;
@@ -11,7 +12,7 @@ use super::moments::Moments;
 use super::readout::{Readout, difference_in_means};
 use super::ridge::{Choice, Penalty, System};
 use super::score::{HeldOut, Score};
-use super::{Activations, Contrast, LabError, Place, Shard, logistic, pca};
+use super::{Activations, Contrast, LabError, Place, RowStatistics, Shard, logistic, pca};
 use crate::steering::{Direction, Gauge, Spread};
 
 /// How a direction is found (paper, "Steering vectors"). As text: `dim`, `mse`, `bce`, `pca`.
@@ -40,6 +41,16 @@ impl Method {
             Self::Bce => "linear probe, logistic loss",
             Self::Pca => "first principal component of pair differences",
         }
+    }
+
+    /// Whether all it must know of the rows is in their sums.
+    pub(super) fn has_statistics(self) -> bool {
+        self != Self::Bce
+    }
+
+    /// Whether Gram matrices are among these sums.
+    pub(super) fn needs_gram(self) -> bool {
+        matches!(self, Self::Mse | Self::Pca)
     }
 
     fn name(self) -> &'static str {
@@ -107,6 +118,7 @@ pub struct Study<'a> {
     examples: Examples<'a>,
     pub(super) contrast: &'a Contrast,
     pub(super) settings: &'a Settings,
+    statistics: Option<RowStatistics>,
 }
 
 impl<'a> Study<'a> {
@@ -130,8 +142,19 @@ impl<'a> Study<'a> {
         if settings.folds < 2 {
             return Err(LabError::request("cross-validation takes two folds or more"));
         }
+        if activations.places().iter().all(|place| place.head.is_some()) {
+            return Err(LabError::request(
+                "the files hold attention heads alone, and steering acts on sites; extract the activations without --heads",
+            ));
+        }
         let examples = Examples::new(activations, contrast, settings.folds, settings.seed)?;
-        Ok(Self { examples, contrast, settings })
+        Ok(Self { examples, contrast, settings, statistics: None })
+    }
+
+    /// The same study with statistics of its rows, which then are read for the scores alone.
+    #[must_use]
+    pub fn with(self, statistics: RowStatistics) -> Self {
+        Self { statistics: Some(statistics), ..self }
     }
 
     /// The activations.
@@ -140,16 +163,28 @@ impl<'a> Study<'a> {
         self.examples.activations
     }
 
-    /// The places that a shard learns.
+    /// The places that a shard learns: sites, because steering acts there. Heads are for probes and clusters.
     #[must_use]
     pub fn places(&self, shard: Shard) -> Vec<Place> {
-        shard.of(self.activations().places())
+        let sites: Vec<Place> =
+            self.activations().places().iter().copied().filter(|place| place.head.is_none()).collect();
+        shard.of(&sites)
     }
 
     /// Folds that the tracks are split into.
     #[must_use]
     pub fn folds(&self) -> usize {
         self.examples.folds()
+    }
+
+    /// The moments of every fold's rows that are in a stretch of all.
+    pub(super) fn read_moments(
+        &self,
+        place: Place,
+        gram: bool,
+        rows: Range<usize>,
+    ) -> Result<Vec<Moments>, LabError> {
+        self.examples.moments(place, gram, rows)
     }
 }
 
@@ -161,7 +196,10 @@ impl<'a> Study<'a> {
 pub fn learn(study: &Study<'_>, place: Place) -> Result<Option<Learned>, LabError> {
     let Settings { method, standardise, ridge, c, seed, .. } = *study.settings;
     let examples = &study.examples;
-    let folds = examples.moments(place, matches!(method, Method::Mse | Method::Pca))?;
+    let folds = match &study.statistics {
+        Some(statistics) => statistics.moments(place)?,
+        None => study.read_moments(place, method.needs_gram(), 0..examples.activations.samples().rows())?,
+    };
     let whole = Moments::without(&folds, &[]);
     if whole.variance().iter().all(|&variance| variance == 0.0) {
         return Ok(None);

@@ -1,5 +1,7 @@
 //! The rows that take part in a contrast, split into folds, at one place.
 
+use std::ops::Range;
+
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::folds::Folds;
@@ -82,13 +84,15 @@ impl<'a> Examples<'a> {
         })
     }
 
-    /// The moments of every fold, with Gram matrices or without.
+    /// The moments of every fold's rows that are in a stretch of all, with Gram matrices or without.
     ///
     /// # Errors
     /// Those of [`Activations::read`].
-    pub fn moments(&self, place: Place, gram: bool) -> Result<Vec<Moments>, LabError> {
+    pub fn moments(&self, place: Place, gram: bool, stretch: Range<usize>) -> Result<Vec<Moments>, LabError> {
         let of_fold = |rows: &Vec<usize>| {
-            let mut moments = Moments::new(self.activations.width(), 1, gram);
+            let bound = |row: usize| rows.partition_point(|&found| found < row);
+            let rows = &rows[bound(stretch.start)..bound(stretch.end)];
+            let mut moments = Moments::new(self.activations.width_at(place), 1, gram);
             self.read(place, rows, |chunk| {
                 let targets: Array2<f64> = chunk.targets.insert_axis(Axis(1));
                 moments.add(chunk.rows, &chunk.weights, targets.view());

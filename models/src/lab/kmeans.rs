@@ -118,7 +118,7 @@ fn starts(
     restarts: usize,
     seed: u64,
 ) -> Result<Vec<Array2<f64>>, LabError> {
-    let width = activations.width();
+    let width = activations.width_at(place);
     let mut randoms: Vec<Random> =
         (0..restarts).map(|restart| Random::new(seed, "tiller/lab/k-means", restart)).collect();
     let mut centres = vec![Array2::<f64>::zeros((k, width)); restarts];

@@ -19,8 +19,8 @@ pub enum Layout {
     Fma,
     /// Files with a table about them, as in SynTheory: `info.csv`, `info.jsonl`, `metadata.csv` or `metadata.jsonl`.
     Table {
-        /// The column of the table that holds the class.
-        class: String,
+        /// The columns of the table that hold the classes: of the first label and of further ones, at least one.
+        classes: Vec<String>,
     },
 }
 
@@ -35,13 +35,14 @@ impl Layout {
             Self::Folders => return folders(root),
             Self::Gtzan => gtzan(root)?,
             Self::Fma => fma::list(root)?,
-            Self::Table { class } => table::list(root, class)?,
+            Self::Table { classes } => table::list(root, classes)?,
         };
-        if dataset.classes.len() < 2 {
+        let further = dataset.more.iter().map(|label| (label.classes.len(), format!(" for {}", label.name)));
+        let mut all = std::iter::once((dataset.classes.len(), String::new())).chain(further);
+        if let Some((few, label)) = all.find(|(classes, _)| *classes < 2) {
             return Err(LabError::request(format!(
-                "{} holds recordings of {} classes in this layout; two or more are needed",
+                "{} holds recordings of {few} classes in this layout{label}; two or more are needed",
                 root.display(),
-                dataset.classes.len()
             )));
         }
         Ok(dataset)

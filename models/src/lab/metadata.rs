@@ -12,9 +12,12 @@ const KEYS: [&str; 5] = ["classes", "class_names", "labels", "label_names", "nam
 
 /// The names, by label, or the rest of the sentence "FILE cannot be used: ...".
 pub fn class_names(metadata: &HashMap<String, String>) -> Result<Option<Vec<String>>, String> {
-    let Some((key, text)) = KEYS.iter().find_map(|&key| Some((key, metadata.get(key)?))) else {
-        return Ok(None);
-    };
+    KEYS.iter().find(|&&key| metadata.contains_key(key)).map_or(Ok(None), |key| names_of(metadata, key))
+}
+
+/// The names under a key, as [`class_names`].
+pub fn names_of(metadata: &HashMap<String, String>, key: &str) -> Result<Option<Vec<String>>, String> {
+    let Some(text) = metadata.get(key) else { return Ok(None) };
     let names = names(text).ok_or_else(|| {
         format!("its metadata {key:?} is {text:?}, and should be a JSON list of the names of the classes")
     })?;

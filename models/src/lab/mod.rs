@@ -1,7 +1,8 @@
 //! The lab: where a model represents a concept, and in which direction. The method is that of Panda et al. 2025,
 //! "Fine-Grained control over Music Generation with Activation Steering", done so that its numbers can be believed.
 //!
-//! [`extract`] makes an activation file of a [`Dataset`] of audio. Everything else runs on such files ([`Activations`]) alone,
+//! [`extract`] makes an activation file of a [`Dataset`] of audio, and [`extract_pieces`] of what the model plays for
+//! [`Prompts`]. Everything else runs on such files ([`Activations`]) alone,
 //! wherever they come from:
 //!
 //! - [`learn`] finds the direction of a [`Contrast`] of classes at one [`Place`], by difference in means, by a probe's
@@ -17,6 +18,7 @@
 //! rows, but for about two hundred bytes a row: files are memory-mapped and read in chunks, and what can be is computed from
 //! exact sufficient statistics.
 
+mod activation_file;
 mod activations;
 mod agreement;
 mod audio;
@@ -27,40 +29,57 @@ mod error;
 pub mod evaluate;
 mod examples;
 mod extraction;
+mod figure;
 mod fma;
 mod folds;
+mod generated;
 pub mod judge;
 mod kmeans;
+mod labels;
 mod layout;
 mod logistic;
 mod metadata;
 mod moments;
 mod pca;
+mod place;
+mod pools;
+mod positions;
 mod probe;
+mod prompts;
 mod random;
 mod readout;
 mod recommendation;
+mod recorder;
 mod records;
 mod ridge;
 mod samples;
 mod score;
 mod shard;
+mod sufficient;
 mod table;
 mod vector_file;
 
-pub use activations::{Activations, Place};
+pub use activations::Activations;
 pub use agreement::{Contingency, hungarian_order};
 pub use audio::listen;
 pub use contrast::Contrast;
-pub use dataset::{Dataset, Recording};
+pub use dataset::{Dataset, DatasetLabel, Recording};
 pub use directions::{Learned, Method, Settings, Study, learn};
 pub use error::LabError;
-pub use extraction::{Extraction, ExtractionSettings, Pooling, Skipped, extract};
+pub use extraction::extract;
+pub use figure::{HeatMap, figure};
+pub use generated::{PieceSettings, extract_pieces};
 pub use kmeans::{Clustering, cluster};
 pub use layout::Layout;
-pub use probe::{Baseline, ProbeScore, ProbeSettings, probe};
+pub use place::Place;
+pub use pools::Pooling;
+pub use positions::{PositionScore, Positions, check_same_music};
+pub use probe::{Baseline, ClassScore, ProbeScore, ProbeSettings, probe};
+pub use prompts::Prompts;
 pub use recommendation::Recommendation;
+pub use recorder::{Extraction, ExtractionSettings, Skipped};
 pub use samples::{Samples, Track};
 pub use score::{Estimate, Score};
 pub use shard::Shard;
+pub use sufficient::{RowStatistics, write_statistics};
 pub use vector_file::{DraftSummary, VectorDraft};

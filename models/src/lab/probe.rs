@@ -17,7 +17,7 @@ use super::moments::Moments;
 use super::random::Random;
 use super::readout::Readout;
 use super::ridge::{Choice, System};
-use super::score::{HeldOut, auc, bootstrap};
+use super::score::{HeldOut, auc as area_under, bootstrap};
 use super::{Activations, Estimate, LabError, Place, Samples};
 
 /// How probes are made.
@@ -41,7 +41,7 @@ impl Default for ProbeSettings {
 }
 
 /// How well the classes are read at a place, on tracks that were held out.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ProbeScore {
     /// Share of rows whose class is read, every class counting the same: 0 to 1, chance 1 over the number of classes.
     pub accuracy: Estimate,
@@ -53,6 +53,21 @@ pub struct ProbeScore {
     pub means: Estimate,
     /// Accuracy of probes for permuted labels.
     pub baseline: Baseline,
+    /// How well each class that has rows is read, by label.
+    pub classes: Vec<ClassScore>,
+}
+
+/// How well one class is told from the others together, on tracks that were held out.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct ClassScore {
+    /// The class's label.
+    pub label: usize,
+    /// Share of its rows that are read right: 0 to 1.
+    pub accuracy: f64,
+    /// Area under the receiver operating characteristic against the others: chance .5.
+    pub auc: f64,
+    /// Share of the variance of being of the class that is explained: at most 1, below 0 if worse than its mean.
+    pub r2: f64,
 }
 
 /// What is read where there is nothing to read.
@@ -139,7 +154,7 @@ pub fn probe(
 
     let mut folds = Vec::with_capacity(rows.len());
     for rows in &rows {
-        let mut moments = Moments::new(activations.width(), count * labels.of_track.len(), true);
+        let mut moments = Moments::new(activations.width_at(place), count * labels.of_track.len(), true);
         activations.read(place, rows, |numbers, values| {
             let tracks = tracks_of(numbers);
             let weights = tracks.iter().map(|&track| labels.weight(track)).collect();
@@ -266,7 +281,7 @@ fn score(read: &[Read], labels: &Labels, samples: &Samples, seed: u64, baseline:
         }
         let total: f64 = shares.iter().sum();
         let variance: f64 = shares.iter().map(|share| share * (1.0 - share / total)).sum();
-        let area = |rows: &Vec<HeldOut>| auc(rows, |row| row.weight * times[row.track]);
+        let area = |rows: &Vec<HeldOut>| area_under(rows, |row| row.weight * times[row.track]);
         [
             recall(&|track| track.right),
             ascending.iter().map(area).sum::<f64>() / count as f64,
@@ -275,5 +290,24 @@ fn score(read: &[Read], labels: &Labels, samples: &Samples, seed: u64, baseline:
         ]
     };
     let [accuracy, auc, r2, means] = bootstrap(samples, &labels.classes, seed, measure);
-    ProbeScore { accuracy, auc, r2, means, baseline }
+    let classes = labels.classes.iter().enumerate().map(|(column, &label)| {
+        let mut error = 0.0;
+        let (mut of_class, mut right) = (0.0, 0.0);
+        for row in read {
+            let is_class = f64::from(class_of[row.track] == column);
+            error += labels.weight(row.track) * (row.scores[column] - is_class).powi(2);
+            of_class += is_class;
+            right += is_class * f64::from(highest(row.scores.view()) == column);
+        }
+        // All classes weigh the same.
+        let share = 1.0 / count as f64;
+        let all: f64 = read.iter().map(|row| labels.weight(row.track)).sum();
+        ClassScore {
+            label,
+            accuracy: right / of_class,
+            auc: area_under(&ascending[column], |row| row.weight),
+            r2: 1.0 - error / (all * share * (1.0 - share)),
+        }
+    });
+    ProbeScore { accuracy, auc, r2, means, baseline, classes: classes.collect() }
 }

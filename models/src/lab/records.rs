@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
@@ -15,9 +16,6 @@ use safetensors::Dtype;
 
 use super::{LabError, Place};
 use crate::tensor_file;
-
-/// Label and track.
-const HEAD: usize = 16;
 
 /// What a record holds.
 #[derive(Debug, Clone)]
@@ -28,6 +26,8 @@ pub struct Layout {
     pub width: usize,
     /// Rows of a record.
     pub rows: usize,
+    /// Names of the tensors of the labels, the first label's first.
+    pub labels: Vec<String>,
 }
 
 impl Layout {
@@ -35,8 +35,13 @@ impl Layout {
         self.places.len() * self.width * 4
     }
 
+    /// The labels and the track.
+    fn head(&self) -> usize {
+        8 * (self.labels.len() + 1)
+    }
+
     fn bytes(&self) -> usize {
-        HEAD + self.rows * self.row_bytes()
+        self.head() + self.rows * self.row_bytes()
     }
 }
 
@@ -91,14 +96,14 @@ impl Records {
         self.count
     }
 
-    /// Appends a record: `values` are its rows, each with all places side by side.
+    /// Appends a record: its class for each label, and its rows, each with all places side by side.
     ///
     /// # Errors
     /// [`LabError::Write`].
-    pub fn append(&mut self, label: i64, track: i64, values: &[f32]) -> Result<(), LabError> {
-        debug_assert_eq!(values.len() * 4 + HEAD, self.layout.bytes());
+    pub fn append(&mut self, classes: &[usize], track: i64, values: &[f32]) -> Result<(), LabError> {
+        debug_assert_eq!(values.len() * 4 + 8 * classes.len() + 8, self.layout.bytes());
         let mut bytes = Vec::with_capacity(self.layout.bytes());
-        bytes.extend_from_slice(&label.to_le_bytes());
+        bytes.extend(classes.iter().flat_map(|&class| (class as u64).to_le_bytes()));
         bytes.extend_from_slice(&track.to_le_bytes());
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         let written = |source| LabError::Write { path: self.path.clone(), source };
@@ -107,33 +112,40 @@ impl Records {
         Ok(())
     }
 
-    /// Writes the records as an activation file.
+    /// Writes those of each record's rows that are in `range` as an activation file.
     ///
     /// # Errors
     /// [`LabError::Read`]; [`LabError::Write`] for what `out` refuses.
-    pub fn write(&self, metadata: &BTreeMap<String, String>, out: &mut impl Write) -> Result<(), LabError> {
-        let Layout { places, width, rows } = &self.layout;
+    pub fn write(
+        &self,
+        metadata: &BTreeMap<String, String>,
+        range: Range<usize>,
+        out: &mut impl Write,
+    ) -> Result<(), LabError> {
+        let Layout { places, width, .. } = &self.layout;
+        let row_bytes = self.layout.row_bytes();
         let written = |source| LabError::Write { path: "the activation file".into(), source };
         // SAFETY: the map is read-only, and this run is the only one to write the file: it is made beside the result and
         // removed with it. Cut short by somebody else meanwhile, it raises SIGBUS.
         let bytes = unsafe { Mmap::map(&self.file) }
             .map_err(|source| LabError::Read { path: self.path.clone(), source })?;
         let records = || bytes[self.start..].chunks_exact(self.layout.bytes());
-        let all = self.count * rows;
-        let mut tensors =
-            vec![("label".to_owned(), Dtype::I64, vec![all]), ("track".to_owned(), Dtype::I64, vec![all])];
+        let all = self.count * range.len();
+        let heads = self.layout.labels.iter().cloned().chain(["track".to_owned()]);
+        let mut tensors: Vec<_> = heads.map(|name| (name, Dtype::I64, vec![all])).collect();
         tensors.extend(places.iter().map(|place| (place.tensor(), Dtype::F32, vec![all, *width])));
         out.write_all(&tensor_file::header(metadata, &tensors)).map_err(written)?;
-        for number in 0..2 {
+        for number in 0..=self.layout.labels.len() {
             for record in records() {
-                for _ in 0..*rows {
+                for _ in range.clone() {
                     out.write_all(&record[number * 8..][..8]).map_err(written)?;
                 }
             }
         }
         for place in 0..places.len() {
             for record in records() {
-                for row in record[HEAD..].chunks_exact(self.layout.row_bytes()) {
+                let rows = &record[self.layout.head()..][range.start * row_bytes..range.end * row_bytes];
+                for row in rows.chunks_exact(row_bytes) {
                     out.write_all(&row[place * width * 4..][..width * 4]).map_err(written)?;
                 }
             }
@@ -158,18 +170,26 @@ mod tests {
     use crate::steering::Site;
 
     fn layout() -> Layout {
-        let place = |site, layer| Place { site, layer };
-        Layout { places: vec![place(Site::Residual, 0), place(Site::Attention, 2)], width: 2, rows: 2 }
+        Layout {
+            places: vec![Place::new(Site::Residual, 0), Place::new(Site::Attention, 2)],
+            width: 2,
+            rows: 2,
+            labels: ["label", "label.root"].map(str::to_owned).to_vec(),
+        }
     }
 
     fn record(records: &mut Records, number: u8) {
         let values: Vec<f32> = (0..8).map(|value| f32::from(number * 10 + value)).collect();
-        records.append(i64::from(number % 2), i64::from(number), &values).unwrap();
+        records.append(&[usize::from(number % 2), 7], i64::from(number), &values).unwrap();
     }
 
     fn written(records: &Records) -> Vec<u8> {
+        written_rows(records, 0..2)
+    }
+
+    fn written_rows(records: &Records, rows: Range<usize>) -> Vec<u8> {
         let mut bytes = Vec::new();
-        records.write(&BTreeMap::new(), &mut bytes).unwrap();
+        records.write(&BTreeMap::new(), rows, &mut bytes).unwrap();
         bytes
     }
 
@@ -186,6 +206,11 @@ mod tests {
         let bytes: Vec<u8> = attention.iter().flat_map(|value| value.to_le_bytes()).collect();
         assert_eq!(tensors.tensor("attention.2").unwrap().data(), bytes);
         assert_eq!(tensors.tensor("track").unwrap().shape(), [4]);
+        assert_eq!(tensors.tensor("label.root").unwrap().data(), [7_i64; 4].map(i64::to_le_bytes).concat());
+        let second = written_rows(&records, 1..2);
+        let second = SafeTensors::deserialize(&second).unwrap();
+        assert_eq!(second.tensor("attention.2").unwrap().data(), [&bytes[8..16], &bytes[24..32]].concat());
+        assert_eq!(second.tensor("track").unwrap().shape(), [2]);
 
         // Cut inside the second record, and once more inside the beginning.
         for (cut, left) in [(5, 1), (200, 0)] {

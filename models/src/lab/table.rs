@@ -16,7 +16,12 @@ const TABLES: [&str; 4] = ["info.csv", "info.jsonl", "metadata.csv", "metadata.j
 /// The column with the file's name, the first that is there.
 const FILES: [&str; 5] = ["synth_file_path", "file_name", "filename", "file", "path"];
 
-pub fn list(root: &Path, class: &str) -> Result<Dataset, LabError> {
+pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
+    for (at, column) in columns.iter().enumerate() {
+        if columns[..at].contains(column) {
+            return Err(LabError::request(format!("the column {column} is there twice; name each once")));
+        }
+    }
     let path = TABLES.iter().map(|name| root.join(name)).find(|path| path.is_file()).ok_or_else(|| {
         LabError::request(format!(
             "{} holds no table of its files: none of {}",
@@ -27,22 +32,24 @@ pub fn list(root: &Path, class: &str) -> Result<Dataset, LabError> {
     let damaged = |reason: String| LabError::File { file: path.display().to_string(), reason };
     let rows = rows(&path)?;
     let of_row = |(number, row): (usize, Map<String, Value>)| {
-        let columns = || row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let all = || row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let file = FILES.iter().find_map(|&name| text(row.get(name)?)).ok_or_else(|| {
             let row = number + 1;
             damaged(format!("row {row} names no file: one of the columns {} must", FILES.join(", ")))
         })?;
-        let class = row.get(class).and_then(text).ok_or_else(|| {
-            let (row, columns) = (number + 1, columns());
-            damaged(format!("row {row} has nothing in a column {class}; its columns are {columns}"))
-        })?;
-        Ok((class, place(root, &file)))
+        let class = |column: &String| {
+            row.get(column).and_then(text).ok_or_else(|| {
+                let (row, all) = (number + 1, all());
+                damaged(format!("row {row} has nothing in a column {column}; its columns are {all}"))
+            })
+        };
+        let classes = columns.iter().map(class).collect::<Result<Vec<_>, _>>()?;
+        Ok((classes, place(root, &file), None))
     };
-    let found: Vec<(String, PathBuf)> =
+    let mut found: Vec<(Vec<String>, PathBuf, Option<i64>)> =
         rows.into_iter().enumerate().map(of_row).collect::<Result<_, LabError>>()?;
-    Ok(Dataset::new(
-        found.into_iter().filter(|(_, path)| is_audio(path)).map(|(class, path)| (class, path, None)),
-    ))
+    found.retain(|(_, path, _)| is_audio(path));
+    Ok(Dataset::with_labels(columns, found))
 }
 
 /// Where a file is: SynTheory's table names it as it was where it was made, and it lies beside the table.
@@ -103,7 +110,7 @@ D,major,5,/made/chords/D_major.mid,/made/chords/D_major.wav
 ";
 
     fn by(column: &str) -> Layout {
-        Layout::Table { class: column.to_owned() }
+        Layout::Table { classes: column.split(',').map(str::to_owned).collect() }
     }
 
     #[test]
@@ -123,6 +130,18 @@ D,major,5,/made/chords/D_major.mid,/made/chords/D_major.wav
         let expected = [(0, "C_major.wav"), (0, "D_major.wav"), (1, "C_minor.wav")];
         assert_eq!(files, expected.map(|(class, name)| (class, root.join(name))));
         assert_eq!(by("root_note_name").list(root).unwrap().classes, ["C", "D"]);
+
+        let both = by("chord_type,root_note_name").list(root).unwrap();
+        assert_eq!((&both.classes, &both.recordings[0].path), (&by_type.classes, &files[0].1));
+        assert_eq!(
+            (&both.more[0].name[..], &both.more[0].classes[..]),
+            ("root_note_name", &["C", "D"].map(str::to_owned)[..])
+        );
+        assert_eq!(both.recordings.iter().map(|found| found.more[0]).collect::<Vec<_>>(), [0, 1, 0]);
+        let error = by("chord_type,inversion").list(root).unwrap_err().to_string();
+        assert!(error.contains("1 classes in this layout for inversion"), "{error}");
+        let error = by("chord_type,chord_type").list(root).unwrap_err().to_string();
+        assert!(error.contains("there twice"), "{error}");
 
         let error = by("chord").list(root).unwrap_err().to_string();
         assert!(error.contains("nothing in a column chord") && error.contains("chord_type"), "{error}");

@@ -99,7 +99,7 @@ impl VectorDraft {
             labels: study.contrast.names().clone(),
             settings: study.settings.clone(),
             folds: study.folds(),
-            places: activations.places().to_vec(),
+            places: study.places(Shard::WHOLE),
             width: activations.width(),
             data: counted.join(", "),
             fingerprint: activations.fingerprint(),
@@ -306,7 +306,7 @@ impl VectorDraft {
         let list = |site: Site| -> Option<Vec<Value>> {
             let last =
                 self.learned.keys().filter(|place| place.site == site).map(|place| place.layer).max()?;
-            let at = |layer| self.learned.get(&Place { site, layer }).map_or(Value::Null, &figure);
+            let at = |layer| self.learned.get(&Place::new(site, layer)).map_or(Value::Null, &figure);
             Some((0..=last).map(at).collect())
         };
         let lists =

@@ -52,6 +52,11 @@ impl Planted {
 
     /// Writes the file.
     pub fn write(&self, path: &Path) {
+        self.write_with(path, &[]);
+    }
+
+    /// Writes the file with more metadata.
+    pub fn write_with(&self, path: &Path, more: &[(&str, &str)]) {
         let per_class = self.tracks_per_class * self.rows_per_track;
         let class = |row: usize| row / per_class;
         let track = |row: usize| row / self.rows_per_track;
@@ -79,7 +84,9 @@ impl Planted {
             tensors.push((place.clone(), Dtype::F32, vec![self.rows(), self.width], data));
         }
         let classes = serde_json::to_string(self.classes).unwrap();
-        write_tensors(path, &tensors, HashMap::from([("classes".to_owned(), classes)]));
+        let mut metadata = HashMap::from([("classes".to_owned(), classes)]);
+        metadata.extend(more.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())));
+        write_tensors(path, &tensors, metadata);
     }
 }
 

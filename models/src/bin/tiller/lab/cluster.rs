@@ -4,11 +4,12 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 use serde_json::{Value, json};
-use tiller_models::lab::{Activations, Contingency, Place, cluster, hungarian_order};
+use tiller_models::lab::{Activations, Contingency, HeatMap, Place, cluster, hungarian_order};
 
 use super::super::output::Reporting;
 use super::super::{Fallible, Outcome};
-use super::{Data, described};
+use super::plots::{self, Plot};
+use super::{Data, described, of_labels};
 
 /// Arguments of `tiller lab cluster`.
 #[derive(Args)]
@@ -25,6 +26,8 @@ pub(crate) struct Cluster {
     #[arg(long, default_value_t = 0)]
     seed: u64,
     #[command(flatten)]
+    plot: Plot,
+    #[command(flatten)]
     reporting: Reporting,
 }
 
@@ -37,14 +40,34 @@ struct Found {
 
 impl Cluster {
     pub fn run(&self) -> Outcome {
-        let activations = self.data.open()?;
+        let all = self.data.open_each()?;
+        let plot = self.plot.create()?;
+        let (mut results, mut lines, mut maps) = (Vec::new(), Vec::new(), Vec::new());
+        for activations in &all {
+            let (result, text, drawn) = self.label(activations)?;
+            if all.len() > 1 {
+                lines.push(format!("{}:", activations.label()));
+            }
+            results.push(result);
+            lines.push(text);
+            maps.extend(drawn);
+        }
+        if let Some(plot) = plot {
+            plot.finish(&maps)?;
+        }
+        self.reporting.result(&of_labels(results), &lines.join("\n"));
+        Ok(())
+    }
+
+    /// One label: the result as JSON, in words and as heat maps.
+    fn label(&self, activations: &Activations) -> Fallible<(Value, String, Vec<HeatMap>)> {
         let samples = activations.samples();
         let classes = samples.present();
         let k = self.clusters.map_or(classes.len(), NonZeroUsize::get);
         let bar = self.reporting.bar(activations.places().len(), "clustering");
         let mut all = Vec::new();
         for &place in activations.places() {
-            all.push(self.place(&activations, place, k)?);
+            all.push(self.place(activations, place, k)?);
             bar.inc(1);
         }
         bar.finish_and_clear();
@@ -56,7 +79,7 @@ impl Cluster {
         let jaccard = best.table.jaccard();
         let order = hungarian_order(&jaccard);
         let matrix: Vec<&Vec<f64>> = order.iter().map(|&cluster| &jaccard[cluster]).collect();
-        let names: Vec<&str> = classes.iter().map(|&class| samples.classes()[class].as_str()).collect();
+        let names: Vec<String> = classes.iter().map(|&class| samples.classes()[class].clone()).collect();
         let reason = format!(
             "of {} places {} groups by class best: ARI {:.3}, NMI {:.3}",
             all.len(),
@@ -67,34 +90,46 @@ impl Cluster {
         let places: Vec<Value> = all
             .iter()
             .map(|found| {
-                json!({
-                    "site": found.place.site,
-                    "layer": found.place.layer,
-                    "ari": found.table.adjusted_rand(),
-                    "nmi": found.table.normalised_mutual_information(),
-                    "inertia": found.inertia,
-                })
+                let mut value = json!(found.place);
+                value["ari"] = json!(found.table.adjusted_rand());
+                value["nmi"] = json!(found.table.normalised_mutual_information());
+                value["inertia"] = json!(found.inertia);
+                value
             })
             .collect();
+        let mut recommended = json!(best.place);
+        recommended["reason"] = json!(reason);
         let result = json!({
-            "data": described(&activations),
+            "data": described(activations),
             "clusters": k,
             "places": places,
-            "best": { "site": best.place.site, "layer": best.place.layer, "reason": reason },
+            "best": recommended,
             "jaccard": { "classes": names, "clusters": order, "matrix": matrix },
             "restarts": self.restarts,
             "seed": self.seed,
         });
-        let mut lines = vec![format!("{:14} {:>7} {:>7}", "", "ARI", "NMI")];
+        let mut lines = vec![format!("{:20} {:>7} {:>7}", "", "ARI", "NMI")];
         lines.extend(all.iter().map(|found| {
-            let place = format!("{} {}", found.place.site, found.place.layer);
             let (ari, nmi) = (found.table.adjusted_rand(), found.table.normalised_mutual_information());
-            format!("{place:14} {ari:7.3} {nmi:7.3} {}", if found.place == best.place { "*" } else { "" })
+            let mark = if found.place == best.place { "*" } else { "" };
+            format!("{:20} {ari:7.3} {nmi:7.3} {mark}", found.place.short())
         }));
         lines.push(format!("{reason}. Jaccard index of its clusters (rows) with {}:", names.join(", ")));
         lines.extend(matrix.iter().map(|row| row.iter().map(|value| format!("{value:7.3}")).collect()));
-        self.reporting.result(&result, &lines.join("\n"));
-        Ok(())
+
+        let agreements =
+            |found: &Found| vec![found.table.adjusted_rand(), found.table.normalised_mutual_information()];
+        let figures: Vec<(Place, Vec<f64>)> =
+            all.iter().map(|found| (found.place, agreements(found))).collect();
+        let mut maps = plots::of_places("Clusters", &["ARI", "NMI"].map(str::to_owned), &figures, best.place);
+        maps.push(HeatMap {
+            title: format!("Jaccard index of clusters and classes at {}", best.place),
+            rows: order.iter().map(|cluster| format!("cluster {cluster}")).collect(),
+            columns: names,
+            values: matrix.iter().map(|row| row.iter().map(|&value| Some(value)).collect()).collect(),
+            marked: None,
+        });
+        Ok((result, lines.join("\n"), maps))
     }
 
     fn place(&self, activations: &Activations, place: Place, k: usize) -> Fallible<Found> {

@@ -5,27 +5,48 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
-use tiller_models::lab::{Activations, Contrast, Method, Settings, Shard, Study, VectorDraft, learn};
+use tiller_models::lab::{
+    Activations, Contrast, LabError, Method, RowStatistics, Settings, Shard, Study, VectorDraft, learn,
+};
 
 use super::super::output::{Pending, Reporting};
 use super::super::{Fallible, Outcome};
 use super::{Data, place_of, table, warn};
 
-/// Arguments of `tiller lab directions`.
+/// What is learnt from, and how the rows are split.
 #[derive(Args)]
-pub(crate) struct Directions {
+pub(super) struct Question {
     #[command(flatten)]
-    data: Data,
+    pub data: Data,
     /// How directions are found: dim (difference in means), mse or bce (a linear probe's weights), pca (first principal
     /// component of pair differences).
     #[arg(long, default_value_t = Method::Dim)]
-    method: Method,
+    pub method: Method,
     /// Class that the vector leads to. Without it, the second class of two, or each of more in turn, a file each.
     #[arg(long, value_name = "CLASS")]
     plus: Option<String>,
     /// Class that it leads away from; by default all others, each counting the same.
     #[arg(long, value_name = "CLASS")]
     minus: Option<String>,
+    /// Folds of the cross-validation over tracks.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub folds: usize,
+    /// Decides how tracks are split and resampled.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl Question {
+    pub fn contrasts(&self, activations: &Activations) -> Result<Vec<Contrast>, LabError> {
+        Contrast::named(activations.samples(), self.plus.as_deref(), self.minus.as_deref())
+    }
+}
+
+/// Arguments of `tiller lab directions`.
+#[derive(Args)]
+pub(crate) struct Directions {
+    #[command(flatten)]
+    question: Question,
     /// The vector file; with --shard, the shard's file. When each class gets one, its name is added: v-rock.safetensors.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -41,64 +62,61 @@ pub(crate) struct Directions {
     /// Inverse penalty of bce, scikit-learn's C.
     #[arg(long, value_name = "C", default_value_t = 1.0)]
     c: f64,
-    /// Folds of the cross-validation over tracks.
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    folds: usize,
-    /// Decides how tracks are split and resampled.
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
     /// Learn a part of the layers and sites, such as 2/8, for `tiller lab merge`.
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// What `tiller lab statistics` has found in all shares of the rows, instead of reading them for it.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    statistics: Vec<PathBuf>,
     #[command(flatten)]
     reporting: Reporting,
 }
 
+/// Why statistics of several contrasts are refused.
+pub(super) const ONE_CONTRAST: &str = "statistics are of one contrast: choose the class with --plus";
+
 impl Directions {
     pub fn run(&self) -> Outcome {
         let settings = Settings {
-            method: self.method,
+            method: self.question.method,
             standardise: self.standardise,
             ridge: self.ridge,
             c: self.c,
-            folds: self.folds,
-            seed: self.seed,
+            folds: self.question.folds,
+            seed: self.question.seed,
         };
-        let activations = self.data.open()?;
-        let contrasts = Contrast::named(activations.samples(), self.plus.as_deref(), self.minus.as_deref())?;
-        if contrasts.len() > 1 && self.name.is_some() {
+        let all = self.question.data.open_each()?;
+        let several = all.len() > 1;
+        let mut questions = Vec::new();
+        for activations in &all {
+            let out = if several { place_of(&self.out, activations.label())? } else { self.out.clone() };
+            let contrasts = self.question.contrasts(activations)?;
+            for (contrast, out) in contrasts.iter().zip(places(&out, &contrasts)?) {
+                questions.push((activations, contrast.clone(), out));
+            }
+        }
+        let mut taken = HashSet::new();
+        if let Some((.., twice)) = questions.iter().find(|(.., out)| !taken.insert(out.clone())) {
+            let twice = twice.display();
+            return Err(format!("two classes would become {twice}: choose one with --plus or --label").into());
+        }
+        if questions.len() > 1 && !self.statistics.is_empty() {
+            return Err(ONE_CONTRAST.into());
+        }
+        if questions.len() > 1 && self.name.is_some() {
             return Err(
                 "every class gets a vector, and --name names one; choose the class with --plus".into()
             );
         }
-        let places = self.places(&contrasts)?;
-        let mut results = Vec::with_capacity(contrasts.len());
-        for (contrast, out) in contrasts.iter().zip(&places) {
-            results.push(self.learn(&activations, contrast, &settings, out)?);
+        let mut results = Vec::with_capacity(questions.len());
+        for (activations, contrast, out) in &questions {
+            results.push(self.learn(activations, contrast, &settings, out)?);
         }
         if self.reporting.json {
             let result = if let [only] = &mut results[..] { only.take() } else { Value::from(results) };
             println!("{result}");
         }
         Ok(())
-    }
-
-    /// A file for each contrast.
-    fn places(&self, contrasts: &[Contrast]) -> Fallible<Vec<PathBuf>> {
-        if contrasts.len() == 1 {
-            return Ok(vec![self.out.clone()]);
-        }
-        let mut taken = HashSet::new();
-        let mut places = Vec::with_capacity(contrasts.len());
-        for contrast in contrasts {
-            let place = place_of(&self.out, &contrast.names()[0])?;
-            if !taken.insert(place.clone()) {
-                let place = place.display();
-                return Err(format!("two classes would become {place}: choose one with --plus").into());
-            }
-            places.push(place);
-        }
-        Ok(places)
     }
 
     /// Learns one contrast and writes its file; what is said of it as JSON.
@@ -111,6 +129,13 @@ impl Directions {
     ) -> Fallible<Value> {
         let pending = Pending::create(out)?;
         let study = Study::new(activations, contrast, settings)?;
+        let study = match self.statistics.is_empty() {
+            true => study,
+            false => {
+                let statistics = RowStatistics::open(&self.statistics, &study)?;
+                study.with(statistics)
+            }
+        };
         let shard = self.shard.unwrap_or(Shard::WHOLE);
         let concept = self.name.as_deref().unwrap_or(&contrast.names()[0]);
         let mut draft = VectorDraft::new(&study, concept, shard);
@@ -137,5 +162,13 @@ impl Directions {
             println!("{}\n{}: {}", table(&summary), out.display(), summary.reason);
         }
         Ok(json!({ "out": out, "summary": summary }))
+    }
+}
+
+/// A file for each contrast.
+fn places(out: &Path, contrasts: &[Contrast]) -> Fallible<Vec<PathBuf>> {
+    match contrasts {
+        [_] => Ok(vec![out.to_owned()]),
+        several => several.iter().map(|contrast| place_of(out, &contrast.names()[0])).collect(),
     }
 }

@@ -7,7 +7,9 @@ mod evaluate;
 mod judge;
 mod judge_import;
 mod merge;
+mod plots;
 mod probe;
+mod statistics;
 
 use std::path::PathBuf;
 
@@ -24,6 +26,8 @@ pub(crate) enum Lab {
     Activations(activations::Extract),
     /// Learn the direction of a concept at every layer, and write a vector file.
     Directions(Box<directions::Directions>),
+    /// Add up a share of the rows, from which `directions` learns as if it had read all of them itself.
+    Statistics(Box<statistics::Statistics>),
     /// Put the shards of a vector file together.
     Merge(merge::Merge),
     /// Measure how well linear probes read the classes at every layer.
@@ -43,6 +47,7 @@ impl Lab {
         match self {
             Self::Activations(extract) => extract.run(),
             Self::Directions(directions) => directions.run(),
+            Self::Statistics(statistics) => statistics.run(),
             Self::Merge(merge) => merge.run(),
             Self::Probe(probe) => probe.run(),
             Self::Cluster(cluster) => cluster.run(),
@@ -59,11 +64,39 @@ struct Data {
     /// Activation files, read as one: safetensors with residual.LAYER and attention.LAYER, label and track.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     activations: Vec<PathBuf>,
+    /// Which of several labels sorts the rows into classes; with several names, each in turn. By default the first, or
+    /// each in turn where a row may be of several classes at once.
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    label: Vec<String>,
 }
 
 impl Data {
+    /// With one label.
     fn open(&self) -> Result<Activations, LabError> {
-        Activations::open(&self.activations)
+        match &self.label[..] {
+            [] => Activations::open(&self.activations),
+            [only] => Activations::open_label(&self.activations, only),
+            _ => Err(LabError::Request("one label is asked about at a time here; name one".to_owned())),
+        }
+    }
+
+    /// Once for each label that is asked about.
+    fn open_each(&self) -> Result<Vec<Activations>, LabError> {
+        let labels = match &self.label[..] {
+            [] => Activations::labels(&self.activations)?,
+            names => names.iter().cloned().map(Some).collect(),
+        };
+        let open = |label: &Option<String>| match label {
+            Some(name) => Activations::open_label(&self.activations, name),
+            None => Activations::open(&self.activations),
+        };
+        labels.iter().map(open).collect()
+    }
+
+    /// What the data are called where they do not say what they are.
+    fn name(&self) -> String {
+        let names: Vec<String> = self.activations.iter().map(|path| path.display().to_string()).collect();
+        names.join(", ")
     }
 }
 
@@ -79,6 +112,7 @@ fn described(activations: &Activations) -> Value {
         })
     };
     json!({
+        "label": activations.label(),
         "rows": samples.rows(),
         "tracks": samples.tracks().len(),
         "width": activations.width(),
@@ -92,7 +126,7 @@ fn described(activations: &Activations) -> Value {
 fn table(summary: &DraftSummary) -> String {
     let mut lines = vec![format!("{:22} {:>9} {:>7} {:>7}   95 % of R2", "", "accuracy", "AUC", "R2")];
     for scored in &summary.scores {
-        let place = format!("{} {}", scored.place.site, scored.place.layer);
+        let place = scored.place.short();
         let score = &scored.score;
         let mark = if scored.place == summary.best { "*" } else { "" };
         lines.push(format!(
@@ -101,6 +135,11 @@ fn table(summary: &DraftSummary) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// One result as it is, or those of several labels as a list.
+fn of_labels(mut results: Vec<Value>) -> Value {
+    if results.len() == 1 { results.remove(0) } else { json!({ "labels": results }) }
 }
 
 /// Says on stderr what should make one doubt the result.
