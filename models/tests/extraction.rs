@@ -16,8 +16,8 @@ use serde_json::Value;
 use tiller_models::bundle::Precision;
 use tiller_models::codes::Codes;
 use tiller_models::lab::{
-    Activations, ExtractionSettings, LabError, Layout, PieceSettings, Pooling, Prompts, Shard, extract,
-    extract_pieces,
+    Activations, ExtractionSettings, LabError, Layout, PieceSettings, Place, Pooling, Prompts, Shard,
+    extract, extract_pieces,
 };
 use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Reading, Recipe, Sampling,
@@ -189,6 +189,7 @@ fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
         frames: FRAMES,
         pooling: vec![Pooling::Mean],
         every: NonZeroUsize::new(20).unwrap(),
+        heads: false,
         shard: Shard::WHOLE,
     };
     let engine = engine();
@@ -328,6 +329,7 @@ fn what_the_model_plays_is_read_as_it_was_held_and_goes_on_after_an_interruption
         frames: FRAMES,
         pooling: vec![Pooling::Last],
         every: NonZeroUsize::MIN,
+        heads: false,
         shard: Shard::WHOLE,
     };
     let (partial, out) = (folder.path().join(".partial"), folder.path().join("a.safetensors"));
@@ -398,4 +400,97 @@ fn a_list_of_prompts_becomes_an_activation_file() {
     assert!(refused(&["--seeds", "1", "--own-prompt", "--prompt", "music"]).contains("one of the two"));
     fs::write(&list, "class,prompt\npad,a warm pad\n").unwrap();
     assert!(refused(&["--seeds", "1"]).contains("1 classes"));
+}
+
+#[test]
+fn several_columns_of_a_table_are_labels_and_heads_are_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, out) = (name("data"), name("a.safetensors"));
+    fs::create_dir(&data).unwrap();
+    audio(data.as_ref());
+    let mut table = "file,kind,pitch\n".to_owned();
+    for (class, track) in
+        ["noise", "tone"].into_iter().flat_map(|class| (0..5).map(move |track| (class, track)))
+    {
+        let pitch = ["low", "high"][track % 2];
+        table.push_str(&format!("{class}/{track}.wav,{class},{pitch}\n"));
+    }
+    fs::write(Path::new(&data).join("info.csv"), table).unwrap();
+    let table = ["activations", "--data", &data, "--layout", "syntheory", "--class-column", "kind,pitch"];
+    let more = ["--seconds", "1", "--heads", "--out", &out, "--json"];
+    let output = lab(&[&table[..], &more].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+
+    let paths = [out.clone().into()];
+    let kinds = Activations::open(&paths).unwrap();
+    assert_eq!(
+        (kinds.label(), kinds.samples().classes()),
+        ("kind", &["noise", "tone"].map(str::to_owned)[..])
+    );
+    let pitches = Activations::open_label(&paths, "pitch").unwrap();
+    assert_eq!(pitches.samples().classes(), ["high", "low"]);
+    assert_eq!((pitches.samples().rows_of(0), pitches.samples().rows_of(1)), (8, 12));
+
+    // The sites of 5 layers, and the heads of each.
+    let architecture = Small.bundle().architecture();
+    assert_eq!(kinds.places().len(), 5 * (2 + architecture.heads));
+    assert_eq!(kinds.width(), architecture.width);
+    let head = Place::of_head(4, architecture.heads - 1);
+    assert_eq!(kinds.width_at(head), architecture.head_width());
+    let probed = lab(&["probe", "--activations", &out, "--permutations", "5", "--json"]);
+    assert!(probed.status.success(), "{}", String::from_utf8_lossy(&probed.stderr));
+    let probed: Value = serde_json::from_slice(&probed.stdout).unwrap();
+    let heads = probed["places"].as_array().unwrap().iter().filter(|place| place["head"].is_u64());
+    assert_eq!(heads.count(), 5 * architecture.heads);
+    let vector = name("v.safetensors");
+    let learnt = lab(&["directions", "--activations", &out, "--out", &vector]);
+    assert!(learnt.status.success(), "{}", String::from_utf8_lossy(&learnt.stderr));
+    // Steering acts on sites.
+    assert_eq!(Vector::open(vector.as_ref()).unwrap().places().count(), 10);
+}
+
+/// The output projection of a layer, `[D, D]`, as the importer reads it from the checkpoint.
+fn output_projection(layer: usize, width: usize) -> Vec<f32> {
+    let bytes = fs::read(Small.folder().join("model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let name = format!("decoder.model.decoder.layers.{layer}.self_attn.out_proj.weight");
+    let tensor = tensors.tensor(&name).unwrap();
+    assert_eq!((tensor.shape(), tensor.dtype()), (&[width, width][..], safetensors::Dtype::F16));
+    tensor.data().as_chunks().0.iter().map(|value| half::f16::from_le_bytes(*value).to_f32()).collect()
+}
+
+#[test]
+fn heads_projected_together_are_the_attention_output() {
+    let engine = engine();
+    let (_, codes) = generated(&engine, "bells", 3);
+    let every = NonZeroUsize::new(20).unwrap();
+    let width = Small.bundle().architecture().width;
+    let mut plain = Vec::new();
+    let mut reading = Reading::new(&engine, "", FRAMES, &Cancel::new()).unwrap();
+    let read = reading.read(&codes, every, |held| {
+        assert!(held.heads.is_empty());
+        plain.push(held.attention.to_vec());
+    });
+    read.unwrap();
+    let mut reading = Reading::with_heads(&engine, "", FRAMES, &Cancel::new()).unwrap();
+    let mut stops = 0;
+    let read = reading.read(&codes, every, |held| {
+        // The graph with one output more holds the same.
+        assert_eq!(held.attention, plain[stops]);
+        stops += 1;
+        for layer in 0..5 {
+            let of_layer = layer * width..(layer + 1) * width;
+            let (mixed, attention) = (&held.heads[of_layer.clone()], &held.attention[of_layer]);
+            let weights = output_projection(layer, width);
+            let projected: Vec<f32> = weights
+                .chunks_exact(width)
+                .map(|row| row.iter().zip(mixed).map(|(weight, value)| weight * value).sum())
+                .collect();
+            let difference = difference(&projected, attention);
+            assert!(difference < 1e-4 * peak(attention).max(1.0), "{layer}: {difference}");
+        }
+    });
+    read.unwrap();
+    assert_eq!(stops, plain.len());
 }

@@ -490,3 +490,95 @@ fn whatever_is_off_is_said_in_a_sentence_and_leaves_no_file() {
     succeeded(&directions(&[]));
     assert_eq!(folder.others(), ["v.safetensors"]);
 }
+
+/// 40 tracks of a row each, with two concepts that have nothing to do with each other, along two axes.
+fn two_concepts(path: &Path, labels: &[(&str, Vec<usize>, Vec<i64>)], metadata: &[(&str, &str)]) {
+    let mut normal = common::planted::normal("two concepts");
+    let values: Vec<u8> = (0..40_u8)
+        .flat_map(|row| {
+            let [loud, fast] = [row % 2, (row / 2) % 2].map(|side| 6.0 * (f64::from(side) - 0.5));
+            [loud + normal(), fast + normal(), normal()]
+        })
+        .flat_map(|value| (value as f32).to_le_bytes())
+        .collect();
+    let tracks: Vec<u8> = (0..40_i64).flat_map(i64::to_le_bytes).collect();
+    let mut tensors = vec![
+        ("track".to_owned(), Dtype::I64, vec![40], tracks),
+        ("residual.0".to_owned(), Dtype::F32, vec![40, 3], values),
+    ];
+    for (name, shape, numbers) in labels {
+        let bytes = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        tensors.push(((*name).to_owned(), Dtype::I64, shape.clone(), bytes));
+    }
+    let metadata = metadata.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
+    write_tensors(path, &tensors, metadata);
+}
+
+#[test]
+fn each_of_several_labels_is_probed_and_learnt() {
+    let folder = Folder::new();
+    let both: Vec<i64> = (0..40).flat_map(|row| [row % 2, (row / 2) % 2]).collect();
+    let file = folder.path("activations.safetensors");
+    two_concepts(&file, &[("label", vec![40, 2], both.clone())], &[("classes", r#"["loud","fast"]"#)]);
+    let data = ["--activations", file.to_str().unwrap()];
+    let run = |command: &str, more: &[&str]| lab(&[&[command][..], &data, more].concat());
+    let axis = |name: &str| {
+        let vector = Vector::open(&folder.path(name)).unwrap();
+        vector.direction(Site::Residual, 0).unwrap().values().to_vec()
+    };
+
+    // Columns of 0 and 1: a row may be of both classes, and each is a label of its own.
+    let probed = succeeded(&run("probe", &["--json"]));
+    for (label, name) in probed["labels"].as_array().unwrap().iter().zip(["loud", "fast"]) {
+        assert_eq!(label["data"]["label"], name);
+        let accuracy = label["places"][0]["accuracy"]["value"].as_f64().unwrap();
+        assert!(accuracy > 0.95, "{name}: {accuracy}");
+    }
+    for method in ["mse", "bce"] {
+        let out = folder.name("v.safetensors");
+        let learnt = succeeded(&run("directions", &["--method", method, "--out", &out, "--json"]));
+        assert_eq!(learnt.as_array().unwrap().len(), 2);
+        for (name, along) in [("loud", [1.0, 0.0, 0.0]), ("fast", [0.0, 1.0, 0.0])] {
+            let found = axis(&format!("v-{name}.safetensors"));
+            assert!(cosine(&found, &along) > 0.95, "{method} {name}: {found:?}");
+            let vector = Vector::open(&folder.path(&format!("v-{name}.safetensors"))).unwrap();
+            assert_eq!(vector.metadata()["labels"], format!(r#"["{name}","not {name}"]"#));
+        }
+    }
+    let clusters = succeeded(&run("cluster", &["--label", "fast", "--json"]));
+    assert_eq!(clusters["data"]["label"], "fast");
+    let error = refused(&run("statistics", &["--shard", "1/2", "--out", &folder.name("sums")]));
+    assert!(error.contains("choose the label to ask about: loud, fast"), "{error}");
+    assert!(refused(&run("probe", &["--label", "slow"])).contains("no label called \"slow\""));
+
+    // Labels in tensors of their own: the first is asked about unless one is named.
+    let column = |at: usize| both.iter().copied().skip(at).step_by(2).collect::<Vec<_>>();
+    let labels = [("label", vec![40], column(0)), ("label.speed", vec![40], column(1))];
+    let names =
+        [("classes", r#"["soft","loud"]"#), ("label_name", "level"), ("classes.speed", r#"["slow","fast"]"#)];
+    two_concepts(&file, &labels, &names);
+    let alone = succeeded(&run("probe", &["--json"]));
+    assert_eq!(
+        (&alone["data"]["label"], &alone["data"]["classes"][1]["name"]),
+        (&"level".into(), &"loud".into())
+    );
+    let out = folder.name("fast.safetensors");
+    succeeded(&run("directions", &["--label", "speed", "--plus", "fast", "--out", &out, "--json"]));
+    assert!(cosine(&axis("fast.safetensors"), &[0.0, 1.0, 0.0]) > 0.95);
+    let plot = folder.name("both.svg");
+    let both_labels = succeeded(&run("probe", &["--label", "level,speed", "--plot", &plot, "--json"]));
+    assert_eq!(both_labels["labels"].as_array().unwrap().len(), 2);
+    let svg = std::fs::read_to_string(&plot).unwrap();
+    assert!(svg.contains("R2 of level on held-out") && svg.contains("R2 of speed on held-out"));
+
+    let wrong = |labels: &[(&str, Vec<usize>, Vec<i64>)], names: &[(&str, &str)]| {
+        two_concepts(&file, labels, names);
+        refused(&run("probe", &[]))
+    };
+    let three = [("classes", r#"["a","b","c"]"#)];
+    assert!(wrong(&[("label", vec![40, 2], both.clone())], &three).contains("2 columns"));
+    let twos = both.iter().map(|value| value * 2).collect();
+    assert!(wrong(&[("label", vec![40, 2], twos)], &[]).contains("from 0 to 1"));
+    let short = [("label", vec![40], column(0)), ("label.speed", vec![20, 2], both.clone()[..40].to_vec())];
+    assert!(wrong(&short, &[]).contains("\"label.speed\" should be I64 with one axis"));
+}

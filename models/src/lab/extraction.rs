@@ -14,7 +14,7 @@ use super::audio::{self, Sound};
 use super::recorder::{Extraction, ExtractionSettings, Recorder, Skipped};
 use super::{Dataset, LabError, Shard};
 use crate::encodec;
-use crate::musicgen::{Cancel, Engine, Reading};
+use crate::musicgen::{Cancel, Engine};
 
 /// Segments without a sample above this are silent: a peak of -60 dB of full scale.
 const SILENCE: f32 = 1e-3;
@@ -38,7 +38,7 @@ pub fn extract(
         settings.shard.of(&all).into_iter().map(|index| &dataset.recordings[index]).collect();
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |found| found.len());
     let files: Vec<_> = recordings.iter().map(|recording| (recording, size(&recording.path))).collect();
-    let mut reading = Reading::new(engine, &settings.prompt, settings.frames, cancel)?;
+    let mut reading = settings.reading(engine, &settings.prompt, cancel)?;
     let mut recorder =
         Recorder::open(engine, &dataset.labels(), settings, None, &json!({ "files": files }), partial)?;
 

@@ -91,7 +91,7 @@ pub fn extract_pieces(
             Some((of, reader)) if of == index || !pieces.own_prompt => reader,
             _ => {
                 let prompt = if pieces.own_prompt { prompt } else { &settings.prompt };
-                Reading::new(engine, prompt, settings.frames, cancel)?
+                settings.reading(engine, prompt, cancel)?
             }
         };
         let (_, reader) = reading.insert((index, reader));

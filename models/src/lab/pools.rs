@@ -85,7 +85,8 @@ impl Pools {
         }
     }
 
-    /// Reads a segment: its rows, each with the layers' residual streams and then their attention outputs side by side.
+    /// Reads a segment: its rows, each with the layers' residual streams, then their attention outputs and then their
+    /// heads, if they are read, side by side.
     ///
     /// # Errors
     /// What the decoder refuses, and a cancel.
@@ -95,7 +96,8 @@ impl Pools {
         let (each, mean) = (self.choices.contains(&Pooling::Each), self.choices.contains(&Pooling::Mean));
         let mut count = 0.0;
         reading.read(codes, self.every, |held| {
-            let row: Vec<f32> = held.residual.iter().chain(held.attention).copied().collect();
+            let row: Vec<f32> =
+                held.residual.iter().chain(held.attention).chain(held.heads).copied().collect();
             if mean {
                 sums.resize(row.len(), 0.0);
                 sums.iter_mut().zip(&row).for_each(|(sum, &value)| *sum += f64::from(value));

@@ -12,8 +12,9 @@ use serde_json::{Value, json};
 use super::pools::Pools;
 use super::records::{Layout, Records};
 use super::{DatasetLabel, LabError, Place, Pooling, Shard};
+use crate::bundle::Architecture;
 use crate::codes::Codes;
-use crate::musicgen::{Engine, Reading};
+use crate::musicgen::{Cancel, Engine, GenerateError, Reading};
 use crate::steering::Site;
 
 /// How music is read.
@@ -27,8 +28,39 @@ pub struct ExtractionSettings {
     pub pooling: Vec<Pooling>,
     /// n of every n-th position; without meaning for [`Pooling::Last`] alone.
     pub every: NonZeroUsize,
+    /// Whether what each attention head mixes is read, too.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub heads: bool,
     /// Which share of the recordings or pieces is read: every count-th one.
     pub shard: Shard,
+}
+
+impl ExtractionSettings {
+    /// A decoder that reads so, with `prompt`.
+    pub(super) fn reading(
+        &self,
+        engine: &Arc<Engine>,
+        prompt: &str,
+        cancel: &Cancel,
+    ) -> Result<Reading, GenerateError> {
+        match self.heads {
+            true => Reading::with_heads(engine, prompt, self.frames, cancel),
+            false => Reading::new(engine, prompt, self.frames, cancel),
+        }
+    }
+}
+
+/// All places in the order in which a reading holds them, and their widths.
+fn places(architecture: &Architecture, heads: bool) -> Vec<(Place, usize)> {
+    let layers = 0..architecture.layers;
+    let of_site = |site| layers.clone().map(move |layer| (Place::new(site, layer), architecture.width));
+    let mut places: Vec<(Place, usize)> = Site::ALL.into_iter().flat_map(of_site).collect();
+    if heads {
+        let width = architecture.head_width();
+        let of_layer = |layer| (0..architecture.heads).map(move |head| (Place::of_head(layer, head), width));
+        places.extend(layers.flat_map(of_layer));
+    }
+    places
 }
 
 /// A file that was of no use, or in part.
@@ -67,11 +99,7 @@ impl Recorder {
         let pools = Pools::new(&settings.pooling, settings.every, settings.frames)?;
         let architecture = engine.bundle().architecture();
         let layout = Layout {
-            places: Site::ALL
-                .into_iter()
-                .flat_map(|site| (0..architecture.layers).map(move |layer| Place::new(site, layer)))
-                .collect(),
-            width: architecture.width,
+            places: places(architecture, settings.heads),
             rows: pools.rows(),
             labels: std::iter::once("label".to_owned())
                 .chain(labels.iter().skip(1).map(|label| format!("label.{}", label.name)))

@@ -20,10 +20,8 @@ use crate::tensor_file;
 /// What a record holds.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    /// In the order of a row's values.
-    pub places: Vec<Place>,
-    /// Width of each, D.
-    pub width: usize,
+    /// In the order of a row's values, each with its width.
+    pub places: Vec<(Place, usize)>,
     /// Rows of a record.
     pub rows: usize,
     /// Names of the tensors of the labels, the first label's first.
@@ -32,7 +30,7 @@ pub struct Layout {
 
 impl Layout {
     fn row_bytes(&self) -> usize {
-        self.places.len() * self.width * 4
+        self.places.iter().map(|(_, width)| width * 4).sum()
     }
 
     /// The labels and the track.
@@ -122,7 +120,7 @@ impl Records {
         range: Range<usize>,
         out: &mut impl Write,
     ) -> Result<(), LabError> {
-        let Layout { places, width, .. } = &self.layout;
+        let places = &self.layout.places;
         let row_bytes = self.layout.row_bytes();
         let written = |source| LabError::Write { path: "the activation file".into(), source };
         // SAFETY: the map is read-only, and this run is the only one to write the file: it is made beside the result and
@@ -133,7 +131,7 @@ impl Records {
         let all = self.count * range.len();
         let heads = self.layout.labels.iter().cloned().chain(["track".to_owned()]);
         let mut tensors: Vec<_> = heads.map(|name| (name, Dtype::I64, vec![all])).collect();
-        tensors.extend(places.iter().map(|place| (place.tensor(), Dtype::F32, vec![all, *width])));
+        tensors.extend(places.iter().map(|(place, width)| (place.tensor(), Dtype::F32, vec![all, *width])));
         out.write_all(&tensor_file::header(metadata, &tensors)).map_err(written)?;
         for number in 0..=self.layout.labels.len() {
             for record in records() {
@@ -142,13 +140,15 @@ impl Records {
                 }
             }
         }
-        for place in 0..places.len() {
+        let mut from = 0;
+        for (_, width) in places {
             for record in records() {
                 let rows = &record[self.layout.head()..][range.start * row_bytes..range.end * row_bytes];
                 for row in rows.chunks_exact(row_bytes) {
-                    out.write_all(&row[place * width * 4..][..width * 4]).map_err(written)?;
+                    out.write_all(&row[from..][..width * 4]).map_err(written)?;
                 }
             }
+            from += width * 4;
         }
         out.flush().map_err(written)
     }
@@ -171,8 +171,7 @@ mod tests {
 
     fn layout() -> Layout {
         Layout {
-            places: vec![Place::new(Site::Residual, 0), Place::new(Site::Attention, 2)],
-            width: 2,
+            places: vec![(Place::new(Site::Residual, 0), 2), (Place::new(Site::Attention, 2), 2)],
             rows: 2,
             labels: ["label", "label.root"].map(str::to_owned).to_vec(),
         }

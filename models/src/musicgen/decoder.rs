@@ -7,7 +7,7 @@ use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, Memory
 use ort::session::{IoBinding, RunOptions, Session};
 use ort::value::Tensor;
 
-use crate::runtime::Provider;
+use crate::runtime::{Graph, Provider};
 use crate::steering::{Site, SiteInputs};
 
 use super::conditioning::Conditioning;
@@ -25,6 +25,8 @@ pub(super) struct Decoder {
     logits: Tensor<f32>,
     /// `residual_out` and `attention_out`, `[L,B,D]`.
     activations: [Tensor<f32>; 2],
+    /// `heads_out`, `[L,B,D]`, where the graph has it.
+    heads: Option<Tensor<f32>>,
     /// Bound as past and present alike; held here because the binding knows only one of the two uses.
     _keys_and_values: Vec<Tensor<f32>>,
     /// Positions that the keys and values have room for, M.
@@ -65,7 +67,28 @@ impl Decoder {
         capacity: usize,
         steering_rows: usize,
     ) -> Result<Self, GenerateError> {
-        let session = engine.decoder.session()?;
+        Self::of(&engine.decoder, false, engine, conditioning, capacity, steering_rows)
+    }
+
+    /// The same, which also hands out what its attention heads mix.
+    pub fn with_heads(
+        engine: &Arc<Engine>,
+        conditioning: Conditioning,
+        capacity: usize,
+        steering_rows: usize,
+    ) -> Result<Self, GenerateError> {
+        Self::of(&engine.decoder_with_heads, true, engine, conditioning, capacity, steering_rows)
+    }
+
+    fn of(
+        graph: &Graph,
+        heads: bool,
+        engine: &Arc<Engine>,
+        conditioning: Conditioning,
+        capacity: usize,
+        steering_rows: usize,
+    ) -> Result<Self, GenerateError> {
+        let session = graph.session()?;
         let build = || -> ort::Result<Self> {
             let architecture = engine.bundle().architecture();
             let mut binding = session.create_binding()?;
@@ -94,6 +117,13 @@ impl Decoder {
                 Ok(activations)
             });
             let [residual_out, attention_out] = activations;
+            let mut heads_out = None;
+            if heads {
+                let shape = [architecture.layers, conditioning.rows, architecture.width];
+                let mut heads = Tensor::<f32>::new(allocator, shape)?;
+                binding.bind_output(super::heads::OUTPUT, &mut heads)?;
+                heads_out = Some(heads);
+            }
             let tokens = TokenInputs::new(allocator, &conditioning, architecture.codebooks, 1)?;
             let sizes = [architecture.layers, steering_rows, architecture.width];
             let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(allocator, site, sizes));
@@ -105,6 +135,7 @@ impl Decoder {
                 steering: [residual?, attention?],
                 logits,
                 activations: [residual_out?, attention_out?],
+                heads: heads_out,
                 _keys_and_values: keys_and_values,
                 capacity,
                 length: 0,
@@ -124,6 +155,12 @@ impl Decoder {
     /// What steering finds at a site at the last position, before it acts, `[L,B,D]`; zeros before the first run.
     pub fn activations(&self, site: Site) -> &[f32] {
         self.activations[site as usize].extract_tensor().1
+    }
+
+    /// What the attention heads of each layer mixed at the last position, side by side, `[L,B,D]`; empty for a decoder
+    /// without them.
+    pub fn heads(&self) -> &[f32] {
+        self.heads.as_ref().map_or(&[], |heads| heads.extract_tensor().1)
     }
 
     /// Memory that keys and values take, bytes.
@@ -173,7 +210,8 @@ impl Decoder {
             return Err(GenerateError::Run { graph: "decoder", reason });
         }
         let engine = Arc::clone(&self.engine);
-        let mut session = engine.decoder.session()?;
+        let graph = if self.heads.is_some() { &engine.decoder_with_heads } else { &engine.decoder };
+        let mut session = graph.session()?;
         let mut run = || -> ort::Result<()> {
             if positions != self.tokens.positions {
                 let codebooks = engine.bundle().architecture().codebooks;

@@ -43,6 +43,8 @@ pub struct Engine {
     pub(super) text_encoder: Graph,
     pub(super) cross: Graph,
     pub(super) decoder: Graph,
+    /// The same, which also hands out what its attention heads mix.
+    pub(super) decoder_with_heads: Graph,
     pub(crate) encodec_encode: Graph,
     pub(crate) encodec_latent: Graph,
     pub(crate) encodec_wave: Graph,
@@ -97,6 +99,7 @@ impl Engine {
             tokenizer: OnceLock::new(),
             text_encoder: graph(bundle.text_encoder()),
             cross: graph(bundle.cross()),
+            decoder_with_heads: Graph::edited(decoder.clone(), session, super::heads::with_output),
             decoder: Graph::new(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
             encodec_latent: graph(bundle.encodec_latent()),

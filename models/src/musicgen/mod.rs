@@ -9,6 +9,7 @@ mod decoder;
 mod engine;
 mod error;
 mod generation;
+mod heads;
 mod random;
 mod reading;
 mod recipe;

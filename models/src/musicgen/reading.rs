@@ -36,6 +36,9 @@ pub struct Held<'a> {
     pub residual: &'a [f32],
     /// The self-attention output of each layer after its projection.
     pub attention: &'a [f32],
+    /// What the self-attention heads of each layer mixed of the values, before that projection: H heads side by side, each
+    /// `D/H` wide. Empty for a reading without heads.
+    pub heads: &'a [f32],
 }
 
 impl Reading {
@@ -47,6 +50,29 @@ impl Reading {
         engine: &Arc<Engine>,
         prompt: &str,
         frames: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, GenerateError> {
+        Self::of(engine, prompt, frames, false, cancel)
+    }
+
+    /// The same, which also hands out what the attention heads mix. It loads the decoder a second time.
+    ///
+    /// # Errors
+    /// As [`Reading::new`], and a bundle whose decoder does not name what its heads mix.
+    pub fn with_heads(
+        engine: &Arc<Engine>,
+        prompt: &str,
+        frames: usize,
+        cancel: &Cancel,
+    ) -> Result<Self, GenerateError> {
+        Self::of(engine, prompt, frames, true, cancel)
+    }
+
+    fn of(
+        engine: &Arc<Engine>,
+        prompt: &str,
+        frames: usize,
+        heads: bool,
         cancel: &Cancel,
     ) -> Result<Self, GenerateError> {
         let architecture = engine.bundle().architecture();
@@ -62,7 +88,10 @@ impl Reading {
         let conditioning =
             Conditioning::new(engine, &[prompt], &options).map_err(|error| cancelled_or(cancel, error))?;
         // Position 0 reads nothing yet.
-        let decoder = Decoder::new(engine, conditioning, frames + 1, 1)?;
+        let decoder = match heads {
+            true => Decoder::with_heads(engine, conditioning, frames + 1, 1)?,
+            false => Decoder::new(engine, conditioning, frames + 1, 1)?,
+        };
         Ok(Self { engine: Arc::clone(engine), decoder, cancel: cancel.clone(), options, frames })
     }
 
@@ -95,12 +124,13 @@ impl Reading {
             let run = self.decoder.run(&tokens, positions, &self.options).map(drop);
             run.map_err(|error| cancelled_or(&self.cancel, error))?;
             let [residual, attention] = Site::ALL.map(|site| self.decoder.activations(site));
-            if residual.iter().chain(attention).any(|value| !value.is_finite()) {
+            let heads = self.decoder.heads();
+            if residual.iter().chain(attention).chain(heads).any(|value| !value.is_finite()) {
                 let reason =
                     "its layers hold what is no number: the bundle's weights are damaged, import it again";
                 return Err(GenerateError::Run { graph: "decoder", reason: reason.to_owned() });
             }
-            each(Held { position: first + positions - 1, residual, attention });
+            each(Held { position: first + positions - 1, residual, attention, heads });
         }
         Ok(())
     }

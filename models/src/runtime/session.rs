@@ -35,18 +35,30 @@ impl SessionOptions {
     }
 }
 
+/// What is added to a graph's bytes; or why it cannot be.
+pub(crate) type Edit = fn(&[u8]) -> Result<Vec<u8>, String>;
+
+/// ONNX Runtime's option for the folder of a graph's weights where the graph is in memory.
+const WEIGHTS_FOLDER: &str = "session.model_external_initializers_file_folder_path";
+
 /// A graph of a bundle, and its session once somebody needed it. One session serves everybody: ONNX Runtime's `run`
 /// is exclusive in `ort`, so callers take turns by a lock.
 #[derive(Debug)]
 pub(crate) struct Graph {
     path: PathBuf,
     options: SessionOptions,
+    edit: Option<Edit>,
     session: Mutex<Option<Session>>,
 }
 
 impl Graph {
     pub fn new(path: PathBuf, options: SessionOptions) -> Self {
-        Self { path, options, session: Mutex::new(None) }
+        Self { path, options, edit: None, session: Mutex::new(None) }
+    }
+
+    /// The graph with something added when it is loaded.
+    pub fn edited(path: PathBuf, options: SessionOptions, edit: Edit) -> Self {
+        Self { edit: Some(edit), ..Self::new(path, options) }
     }
 
     /// The session, loading the graph at the first call; held until the guard is dropped.
@@ -59,7 +71,7 @@ impl Graph {
         let mut session = self.session.lock();
         let flush_to_zero = FlushToZero::new();
         if session.is_none() {
-            *session = Some(load(&self.path, self.options, cancel)?);
+            *session = Some(load(&self.path, self.options, self.edit, cancel)?);
         }
         match MutexGuard::try_map(session, Option::as_mut) {
             Ok(session) => Ok(Held { session, _flush_to_zero: flush_to_zero }),
@@ -93,7 +105,12 @@ impl DerefMut for Held<'_> {
     }
 }
 
-fn load(path: &Path, options: SessionOptions, cancel: &Cancel) -> Result<Session, RuntimeError> {
+fn load(
+    path: &Path,
+    options: SessionOptions,
+    edit: Option<Edit>,
+    cancel: &Cancel,
+) -> Result<Session, RuntimeError> {
     let provider = options.provider;
     let runtime = Runtime::get()?;
     runtime.require(provider)?;
@@ -108,7 +125,21 @@ fn load(path: &Path, options: SessionOptions, cancel: &Cancel) -> Result<Session
             .map_err(|error| RuntimeError::Provider { provider, reason: error.to_string() })?;
     }
     let started = std::time::Instant::now();
-    let loaded = cancel.during(builder.canceler(), || builder.commit_from_file(path));
+    let edited = edit.map(|edit| edited(path, edit)).transpose();
+    let edited = edited.map_err(|reason| RuntimeError::Graph { path: path.to_owned(), provider, reason })?;
+    if edited.is_some() {
+        // Its weights stay where they are: beside the file that it was made from.
+        let folder = path.parent().unwrap_or(Path::new(".")).to_string_lossy();
+        builder = builder.with_config_entry(WEIGHTS_FOLDER, folder).map_err(|error| RuntimeError::Graph {
+            path: path.to_owned(),
+            provider,
+            reason: error.to_string(),
+        })?;
+    }
+    let loaded = cancel.during(builder.canceler(), || match &edited {
+        Some(bytes) => builder.commit_from_memory(bytes),
+        None => builder.commit_from_file(path),
+    });
     let session = loaded.map_err(|error| RuntimeError::Graph {
         path: path.to_owned(),
         provider,
@@ -116,6 +147,10 @@ fn load(path: &Path, options: SessionOptions, cancel: &Cancel) -> Result<Session
     })?;
     tracing::debug!(path = %path.display(), %provider, milliseconds = started.elapsed().as_millis(), "graph loaded");
     Ok(session)
+}
+
+fn edited(path: &Path, edit: Edit) -> Result<Vec<u8>, String> {
+    edit(&std::fs::read(path).map_err(|error| error.to_string())?)
 }
 
 /// Spinning threads would burn a core while nothing is generated and slow every step on a loaded machine.

@@ -59,6 +59,9 @@ pub(crate) struct Extract {
     /// n of every n-th position.
     #[arg(long, value_name = "N", default_value = "25")]
     every: NonZeroUsize,
+    /// Read what each attention head mixes, too: attention.LAYER.head.HEAD, for probes and clusters.
+    #[arg(long)]
+    heads: bool,
     /// What the model is told while it reads, the same for all. Never name a class in it.
     #[arg(long, default_value = "")]
     prompt: String,
@@ -105,6 +108,7 @@ impl Extract {
             frames: frames_of(self.seconds, bundle.architecture())?,
             pooling: self.pool.iter().map(|&positions| pooling(positions)).collect(),
             every: self.every,
+            heads: self.heads,
             shard: self.shard.unwrap_or(Shard::WHOLE),
         };
         let outs = self.outs(&settings.pooling)?;
