@@ -29,7 +29,7 @@ pub enum Element {
     Int32 = 6,
     /// `i64`.
     Int64 = 7,
-    /// `f16`, for weights only.
+    /// `f16`.
     Half = 10,
 }
 

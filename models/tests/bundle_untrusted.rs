@@ -288,7 +288,7 @@ fn a_precision_that_was_not_imported_is_named_with_those_that_were() {
     victim.reseal();
     let bundle = Bundle::open(victim.0.path()).unwrap();
     let error = bundle.decoder(Precision::F32).unwrap_err().to_string();
-    assert!(error.contains("no f32 decoder, only int8"), "{error}");
+    assert!(error.contains("no f32 decoder, only f16, int8"), "{error}");
     assert!(Path::new(&bundle.decoder(Precision::Int8).unwrap()).is_file());
 }
 

@@ -7,7 +7,7 @@ mod common;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use common::Checkpoint::Small;
 
@@ -245,7 +245,7 @@ fn bundles_vectors_and_the_machine_are_described() {
     let info: Value = serde_json::from_str(&succeeded(&tiller(&["info", root, "--json"]))).unwrap();
     assert_eq!(info["id"], Small.bundle().id());
     let doctor: Value = serde_json::from_str(&succeeded(&tiller(&["doctor", "--json"]))).unwrap();
-    assert_eq!(doctor["providers"]["cpu"]["error"], Value::Null);
+    assert_eq!(doctor["providers"]["cpu"], json!({ "precision": "int8", "error": null }));
     let listed: Value = serde_json::from_str(&succeeded(&tiller(&["vectors", "list", "--json"]))).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
     let shown: Value =

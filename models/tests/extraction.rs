@@ -54,7 +54,7 @@ fn generated(engine: &Arc<Engine>, prompt: &str, seed: u64) -> (BTreeMap<usize, 
     let mut held = BTreeMap::new();
     while generation.advance().unwrap().is_some() {
         let position = generation.progress().frames - 1 + delay;
-        held.insert(position, Site::ALL.map(|site| generation.activations(site).to_vec()));
+        held.insert(position, Site::ALL.map(|site| generation.activations(site).unwrap().to_vec()));
     }
     (held, generation.codes())
 }

@@ -13,7 +13,7 @@ use tiller_models::encodec::{StreamDecoder, decode};
 use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Recipe, Sampling, Take, generate,
 };
-use tiller_models::runtime::Provider;
+use tiller_models::runtime::{Provider, Runtime};
 use tiller_models::steering::{Layers, Rows, Slot, Steering, StrengthCurve, Vector};
 
 use common::Checkpoint::{Banded, Small};
@@ -239,6 +239,45 @@ fn a_provider_that_is_not_there_is_an_error_and_never_the_processor() {
             Err(error) => assert!(error.to_string().contains(provider.name()), "{error}"),
         }
     }
+}
+
+#[test]
+fn cuda_takes_half_precision_by_itself_and_refuses_any_other_with_the_cure() {
+    let bundle = Small.bundle();
+    assert_eq!(Engine::default_precision(bundle, Provider::Cuda), Precision::F16);
+    assert_eq!(Engine::default_precision(bundle, Provider::Cpu), Precision::Int8);
+    let options = EngineOptions {
+        provider: Provider::Cuda,
+        precision: Some(Precision::Int8),
+        ..EngineOptions::default()
+    };
+    let error = Engine::load(bundle, &options).unwrap_err().to_string();
+    if Runtime::get().unwrap().providers().contains(&Provider::Cuda) {
+        assert!(error.contains("cuda runs decoders in f16 only, and int8 was chosen"), "{error}");
+        assert!(error.contains("--precisions f16"), "{error}");
+    } else {
+        assert!(error.contains("was built without it"), "{error}");
+    }
+}
+
+#[test]
+fn a_take_in_half_precision_is_steered_and_rewound_like_any_other() {
+    let options = EngineOptions { precision: Some(Precision::F16), ..EngineOptions::default() };
+    let engine = Engine::load(Small.bundle(), &options).unwrap();
+    let recipe = |steering| Recipe { precision: Precision::F16, steering, ..recipe(24) };
+    let codes = |recipe: Recipe| {
+        let take = generate(&engine, recipe, &vectors(), &Cancel::new(), |_| {}).unwrap();
+        take.codes
+    };
+    let unsteered = codes(recipe(Steering::default()));
+    let mut generation =
+        Generation::new(&engine, recipe(changed_at(12)), &vectors(), &Cancel::new()).unwrap();
+    while generation.advance().unwrap().is_some() {}
+    let changed = generation.codes();
+    assert_ne!(changed, unsteered);
+    generation.rewind(12, changed_at(12), &vectors()).unwrap();
+    while generation.advance().unwrap().is_some() {}
+    assert_eq!(generation.codes(), changed);
 }
 
 #[test]

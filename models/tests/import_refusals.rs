@@ -131,6 +131,36 @@ fn weights_that_overflow_when_run_are_found_by_running_and_the_layer_is_named() 
 }
 
 #[test]
+fn a_weight_beyond_half_precision_is_named_and_fits_single_precision() {
+    let victim = Victim::new();
+    victim.weigh(|tensors| {
+        let mut values = vec![0.01; 96 * 64];
+        // Transposed, as the graph stores it: output 1, input 2.
+        values[64 + 2] = 70_000.0;
+        tensors.insert(FC1.into(), Stored::floats(&[96, 64], &values));
+    });
+    let import = |precisions: Vec<Precision>| {
+        let options = ImportOptions { precisions, ..ImportOptions::default() };
+        import(&victim.file(""), &victim.dest(), &options, &mut |_| {})
+    };
+    let error = import(vec![Precision::F16]).unwrap_err().to_string();
+    assert!(error.contains(&format!("\"{FC1}\" holds 70000 at index 193")), "{error}");
+    import(vec![Precision::F32]).unwrap();
+}
+
+#[test]
+fn half_precision_is_the_default_only_where_there_is_nothing_else() {
+    let victim = Victim::new();
+    let default = |precisions: &[Precision]| {
+        let options = ImportOptions { precisions: precisions.to_vec(), ..ImportOptions::default() };
+        let bundle = import(&victim.file(""), &victim.dest(), &options, &mut |_| {}).unwrap();
+        bundle.manifest().default_precision
+    };
+    assert_eq!(default(&[Precision::F32, Precision::F16]), Precision::F32);
+    assert_eq!(default(&[Precision::F16]), Precision::F16);
+}
+
+#[test]
 fn a_number_format_that_is_not_read_is_named() {
     let victim = Victim::new();
     victim.weigh(|tensors| {

@@ -8,6 +8,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use half::f16;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynValue, Tensor};
 use tiller_models::bundle::{Architecture, Precision};
@@ -65,6 +66,15 @@ fn session(path: &Path) -> Session {
 
 fn floats<const RANK: usize>(shape: [usize; RANK], values: Vec<f32>) -> DynValue {
     Tensor::from_array((shape, values)).unwrap().into_dyn()
+}
+
+/// Keys, values and biases as a decoder of this precision takes them.
+fn attended(precision: Precision, shape: Vec<i64>, values: Vec<f32>) -> DynValue {
+    if precision != Precision::F16 {
+        return Tensor::from_array((shape, values)).unwrap().into_dyn();
+    }
+    let halves: Vec<f16> = values.into_iter().map(f16::from_f32).collect();
+    Tensor::from_array((shape, halves)).unwrap().into_dyn()
 }
 
 fn integers<const RANK: usize>(shape: [usize; RANK], values: Vec<i64>) -> DynValue {
@@ -183,10 +193,8 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
     let tokens = expected.integers("steps.tokens");
     let room = count + 3;
     let empty = || {
-        floats(
-            [2, architecture.heads, room, architecture.head_width()],
-            vec![0.0; 2 * architecture.width * room],
-        )
+        let shape = [2, architecture.heads, room, architecture.head_width()].map(|size| size as i64);
+        attended(precision, shape.to_vec(), vec![0.0; 2 * architecture.width * room])
     };
     let mut cache: BTreeMap<String, DynValue> = (0..architecture.layers)
         .flat_map(|layer| ["key", "value"].map(|half| format!("past_{half}_{layer}")))
@@ -209,9 +217,15 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
                 "total_sequence_length".to_owned(),
                 Tensor::from_array(((), vec![end as i32])).unwrap().into_dyn(),
             ),
-            ("cross_bias".to_owned(), floats([2, 1, new, text], vec![0.0; 2 * new * text])),
+            (
+                "cross_bias".to_owned(),
+                attended(precision, vec![2, 1, new as i64, text as i64], vec![0.0; 2 * new * text]),
+            ),
         ];
-        inputs.extend(cross.iter().map(|(name, value)| (name.clone(), floats_again(value))));
+        inputs.extend(cross.iter().map(|(name, value)| {
+            let (shape, values) = value.try_extract_tensor::<f32>().unwrap();
+            (name.clone(), attended(precision, shape.to_vec(), values.to_vec()))
+        }));
         inputs.extend(std::mem::take(&mut cache));
         inputs.extend(steering(checkpoint, "residual", case.residual, case));
         inputs.extend(steering(checkpoint, "attention", case.attention, case));
@@ -230,11 +244,6 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
         past = end;
     }
     found
-}
-
-fn floats_again(value: &DynValue) -> DynValue {
-    let (shape, values) = value.try_extract_tensor::<f32>().unwrap();
-    Tensor::from_array((shape.to_vec(), values.to_vec())).unwrap().into_dyn()
 }
 
 #[test]
@@ -277,16 +286,34 @@ fn a_block_of_positions_gives_what_single_steps_give() {
     }
 }
 
+/// By how much of their norm the logits of a precision are off.
+fn error_of(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize) -> f32 {
+    let exact = steps(checkpoint, Precision::F32, case, first);
+    let rounded = steps(checkpoint, precision, case, first);
+    let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>();
+    let pairs = || exact.iter().zip(&rounded).flat_map(|(a, b)| a.logits.iter().zip(&b.logits));
+    let off = squares(&mut pairs().map(|(a, b)| a - b)) / squares(&mut pairs().map(|(a, _)| *a));
+    println!("{checkpoint:?} {precision} {}: relative error {:.5}", case.name, off.sqrt());
+    off.sqrt()
+}
+
 #[test]
 fn eight_bit_weights_stay_near_the_exact_ones() {
     for checkpoint in Checkpoint::ALL {
-        let exact = steps(checkpoint, Precision::F32, &CASES[0], 1);
-        let rounded = steps(checkpoint, Precision::Int8, &CASES[0], 1);
-        let squares = |values: &mut dyn Iterator<Item = f32>| values.map(|value| value * value).sum::<f32>();
-        let pairs = || exact.iter().zip(&rounded).flat_map(|(a, b)| a.logits.iter().zip(&b.logits));
-        let off = squares(&mut pairs().map(|(a, b)| a - b)) / squares(&mut pairs().map(|(a, _)| *a));
-        println!("{checkpoint:?}: relative error {:.4}", off.sqrt());
-        assert!(off.sqrt() < 0.03, "{checkpoint:?}: logits are off by {} of their norm", off.sqrt());
+        let off = error_of(checkpoint, Precision::Int8, &CASES[0], 1);
+        assert!(off < 0.03, "{checkpoint:?}: logits are off by {off} of their norm");
+    }
+}
+
+#[test]
+fn half_precision_stays_near_single_precision_steered_or_not() {
+    for checkpoint in Checkpoint::ALL {
+        for case in &CASES {
+            for first in [1, 7] {
+                let off = error_of(checkpoint, Precision::F16, case, first);
+                assert!(off < 0.003, "{checkpoint:?} {}: logits are off by {off} of their norm", case.name);
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The importer declares its graphs from here and [`super::Bundle::open`] compares a bundle's graphs with it.
 
-use super::manifest::Architecture;
+use super::manifest::{Architecture, Precision};
 use crate::onnx::Element;
 
 /// One dimension of a port.
@@ -35,7 +35,7 @@ pub struct Signature {
 }
 
 use Dim::{Fixed, Free};
-use Element::{Float, Int32, Int64};
+use Element::{Float, Half, Int32, Int64};
 
 const B: Dim = Free("B");
 const C: Dim = Free("C");
@@ -64,12 +64,21 @@ pub fn cross(architecture: &Architecture) -> Signature {
             port("text_states", Float, [B, T, Fixed(architecture.text_width)]),
             port("text_mask", Float, [B, T, ONE]),
         ],
-        outputs: heads(architecture, "cross", T),
+        outputs: heads(architecture, "cross", T, Float),
+    }
+}
+
+/// Type of what the decoder of a precision attends to: keys, values and biases.
+pub fn attended(precision: Precision) -> Element {
+    match precision {
+        Precision::F32 | Precision::Int8 => Float,
+        Precision::F16 => Half,
     }
 }
 
 /// `decoder`: tokens and cache to logits, with steering at two sites of every layer.
-pub fn decoder(architecture: &Architecture) -> Signature {
+pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
+    let attended = attended(precision);
     let layers = Fixed(architecture.layers);
     let width = Fixed(architecture.width);
     let mut inputs = vec![
@@ -78,9 +87,9 @@ pub fn decoder(architecture: &Architecture) -> Signature {
         port("seqlens_k", Int32, [B]),
         port("total_sequence_length", Int32, []),
     ];
-    inputs.extend(heads(architecture, "past", M));
-    inputs.extend(heads(architecture, "cross", T));
-    inputs.push(port("cross_bias", Float, [B, ONE, S, T]));
+    inputs.extend(heads(architecture, "past", M, attended));
+    inputs.extend(heads(architecture, "cross", T, attended));
+    inputs.push(port("cross_bias", attended, [B, ONE, S, T]));
     let mut outputs =
         vec![port("logits", Float, [B, Fixed(architecture.codebooks), Fixed(architecture.vocabulary)])];
     for site in ["residual", "attention"] {
@@ -89,7 +98,7 @@ pub fn decoder(architecture: &Architecture) -> Signature {
         inputs.push(port(format!("{site}_relative"), Float, [layers.clone(), C, ONE, ONE]));
         outputs.push(port(format!("{site}_out"), Float, [layers.clone(), B, width.clone()]));
     }
-    outputs.extend(heads(architecture, "present", M));
+    outputs.extend(heads(architecture, "present", M, attended));
     Signature { inputs, outputs }
 }
 
@@ -124,10 +133,10 @@ pub fn encodec_wave(architecture: &Architecture) -> Signature {
 }
 
 /// `{prefix}_key_{i}` and `{prefix}_value_{i}` of every layer.
-fn heads(architecture: &Architecture, prefix: &str, positions: Dim) -> Vec<Port> {
+fn heads(architecture: &Architecture, prefix: &str, positions: Dim, element: Element) -> Vec<Port> {
     let dims = [B, Fixed(architecture.heads), positions, Fixed(architecture.head_width())];
     (0..architecture.layers)
         .flat_map(|layer| ["key", "value"].map(|half| format!("{prefix}_{half}_{layer}")))
-        .map(|name| port(name, Float, dims.clone()))
+        .map(|name| port(name, element, dims.clone()))
         .collect()
 }

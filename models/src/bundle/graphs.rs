@@ -16,8 +16,8 @@ pub fn check(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
     let graphs = &manifest.graphs;
     check_graph(root, manifest, &graphs.text_encoder, &contract::text_encoder(architecture))?;
     check_graph(root, manifest, &graphs.cross, &contract::cross(architecture))?;
-    for name in graphs.decoder.values() {
-        check_graph(root, manifest, name, &contract::decoder(architecture))?;
+    for (&precision, name) in &graphs.decoder {
+        check_graph(root, manifest, name, &contract::decoder(architecture, precision))?;
     }
     check_graph(root, manifest, &graphs.encodec_encode, &contract::encodec_encode(architecture))?;
     check_graph(root, manifest, &graphs.encodec_latent, &contract::encodec_latent(architecture))?;

@@ -135,12 +135,14 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
-/// Number format of the decoder's weights.
+/// Number format of the decoder's weights, from the most exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats.
     F32,
+    /// 16-bit floats, also for keys and values: what GPUs compute fastest.
+    F16,
     /// 8-bit integers in blocks of 32 (MatMulNBits).
     Int8,
 }
@@ -169,6 +171,7 @@ impl std::fmt::Display for Precision {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(match self {
             Self::F32 => "f32",
+            Self::F16 => "f16",
             Self::Int8 => "int8",
         })
     }
@@ -180,8 +183,9 @@ impl std::str::FromStr for Precision {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "f32" => Ok(Self::F32),
+            "f16" => Ok(Self::F16),
             "int8" => Ok(Self::Int8),
-            _ => Err(format!("{text:?} is no precision: choose f32 or int8")),
+            _ => Err(format!("{text:?} is no precision: choose f32, f16 or int8")),
         }
     }
 }

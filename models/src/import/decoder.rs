@@ -17,8 +17,8 @@ use crate::onnx::{Element, signed};
 const NORM_EPSILON: f32 = 1e-5;
 const PREFIX: &str = "decoder.model.decoder";
 
-/// Writes `{name}.onnx` with projections and heads in `precision`; norms stay `f32`, and with 8-bit weights the
-/// embeddings are `f16`.
+/// Writes `{name}.onnx` with projections and heads in `precision`; with 8-bit weights norms stay `f32` and the
+/// embeddings are `f16`. In `f16` all but the inputs of steering, the positions and the outputs is in half precision.
 pub fn write(
     folder: &Path,
     name: &str,
@@ -30,29 +30,26 @@ pub fn write(
     let mut graph = GraphBuilder::create(folder, name, signature)?;
     let decoder = Decoder { checkpoint, config, precision };
     let (layers, width) = (config.num_hidden_layers, config.hidden_size);
-    let residual = Steering::new(&mut graph, "residual", layers, width);
-    let attention = Steering::new(&mut graph, "attention", layers, width);
-    let last = graph.ints(&[-1]);
+    let residual = Steering::new(&mut graph, "residual", layers, width, precision);
+    let attention = Steering::new(&mut graph, "attention", layers, width, precision);
     let mut x = decoder.embed(&mut graph)?;
     let mut residual_out = Vec::new();
     let mut attention_out = Vec::new();
     for layer in 0..layers {
         let mixed = decoder.self_attention(&mut graph, &x, layer)?;
-        attention_out.push(graph.op("Gather", &[&mixed, &last]).int("axis", 1).one());
+        attention_out.push(mixed.clone());
         let mixed = attention.apply(&mut graph, &mixed, layer);
         let (sum, normed) = decoder.add_and_norm(&mut graph, &x, &mixed, layer, "encoder_attn_layer_norm")?;
         let crossed = decoder.cross_attention(&mut graph, &normed, layer)?;
         let (sum, normed) = decoder.add_and_norm(&mut graph, &sum, &crossed, layer, "final_layer_norm")?;
         let forwarded = decoder.feed_forward(&mut graph, &normed, layer)?;
         x = graph.op("Add", &[&sum, &forwarded]).one();
-        residual_out.push(graph.op("Gather", &[&x, &last]).int("axis", 1).one());
+        residual_out.push(x.clone());
         x = residual.apply(&mut graph, &x, layer);
     }
     decoder.heads(&mut graph, &x)?;
     for (name, layers) in [("residual_out", residual_out), ("attention_out", attention_out)] {
-        // Each is [B, 1, D].
-        let together = graph.op("Concat", &layers.iter().collect::<Vec<_>>()).int("axis", 1).one();
-        graph.op("Transpose", &[&together]).ints("perm", &[1, 0, 2]).named(name);
+        decoder.last_of_all(&mut graph, &layers, name);
     }
     graph.finish()
 }
@@ -81,19 +78,35 @@ impl Decoder<'_> {
         // a small model's file.
         let table = match self.precision {
             Precision::F32 => graph.floats("embed_tokens", &dims, &table)?,
-            Precision::Int8 => graph.halves("embed_tokens", &dims, &table)?,
+            Precision::F16 | Precision::Int8 => graph.halves("embed_tokens", &dims, &table)?,
         };
         let offsets = graph.ints_shaped(&[1, codebooks, 1], &offsets);
         let ids = graph.input("input_ids");
         let row = graph.op("Add", &[&ids, &offsets]).one();
         let mut embedded = graph.op("Gather", &[&table, &row]).one();
-        if self.precision == Precision::Int8 {
+        if self.precision != Precision::F32 {
             embedded = graph.op("Cast", &[&embedded]).int("to", Element::Float as usize).one();
         }
         let axis = graph.ints(&[1]);
         let tokens = graph.op("ReduceSum", &[&embedded, &axis]).int("keepdims", 0).one();
         let positions = self.positions(graph)?;
-        Ok(graph.op("Add", &[&tokens, &positions]).one())
+        let embedded = graph.op("Add", &[&tokens, &positions]).one();
+        Ok(match self.precision {
+            Precision::F16 => graph.op("Cast", &[&embedded]).int("to", Element::Half as usize).one(),
+            Precision::F32 | Precision::Int8 => embedded,
+        })
+    }
+
+    /// The graph output `name`: what `layers` `[B, S, D]` hold at the last position, `[L, B, D]`.
+    fn last_of_all(&self, graph: &mut GraphBuilder, layers: &[Value], name: &str) {
+        let together = graph.op("Concat", &layers.iter().collect::<Vec<_>>()).int("axis", 0).one();
+        let end = graph.int(-1);
+        let mut last = graph.op("Gather", &[&together, &end]).int("axis", 1).one();
+        if self.precision == Precision::F16 {
+            last = graph.op("Cast", &[&last]).int("to", Element::Float as usize).one();
+        }
+        let shape = graph.ints(&[signed(layers.len()), -1, signed(self.config.hidden_size)]);
+        graph.op("Reshape", &[&last, &shape]).named(name);
     }
 
     /// `MusicgenSinusoidalPositionalEmbedding` at `position_ids`, `[S, D]`: cosines, then sines.
@@ -211,7 +224,10 @@ impl Decoder<'_> {
                 )
             })
             .collect();
-        let logits = linear(graph, self.precision, &x, "lm_heads", &Matrix::stacked(parts?))?;
+        let mut logits = linear(graph, self.precision, &x, "lm_heads", &Matrix::stacked(parts?))?;
+        if self.precision == Precision::F16 {
+            logits = graph.op("Cast", &[&logits]).int("to", Element::Float as usize).one();
+        }
         let shape = graph.ints(&[0, signed(codebooks), signed(vocabulary)]);
         graph.op("Reshape", &[&logits, &shape]).named("logits");
         Ok(())
@@ -238,11 +254,14 @@ impl Decoder<'_> {
 
     fn norm_weights(&self, graph: &mut GraphBuilder, prefix: &str) -> Result<(Value, Value), ImportError> {
         let width = [self.config.hidden_size];
-        let (scale, bias) = (format!("{prefix}.weight"), format!("{prefix}.bias"));
-        Ok((
-            graph.floats(&scale, &width, &self.checkpoint.tensor(&scale, &width)?)?,
-            graph.floats(&bias, &width, &self.checkpoint.tensor(&bias, &width)?)?,
-        ))
+        let mut weight = |name: String| {
+            let values = self.checkpoint.tensor(&name, &width)?;
+            match self.precision {
+                Precision::F16 => graph.halves(&name, &width, &values),
+                Precision::F32 | Precision::Int8 => graph.floats(&name, &width, &values),
+            }
+        };
+        Ok((weight(format!("{prefix}.weight"))?, weight(format!("{prefix}.bias"))?))
     }
 
     fn project(

@@ -106,6 +106,19 @@ pub enum ImportError {
         /// Flat index of the first such value.
         index: usize,
     },
+    /// A weight is beyond the largest number of half precision.
+    #[error(
+        "the weight {name:?} holds {value} at index {index}, and half precision ends at 65504: leave f16 out of the \
+         precisions"
+    )]
+    HalfOverflow {
+        /// Its name in the graph; several weights that are multiplied at once are stacked under one.
+        name: String,
+        /// The first value beyond.
+        value: f32,
+        /// Its flat index.
+        index: usize,
+    },
     /// Something else is already where the result is to go.
     #[error("{0} exists and is nothing that such an import made: choose another destination or remove it")]
     Destination(PathBuf),

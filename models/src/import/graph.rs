@@ -75,8 +75,11 @@ impl GraphBuilder {
         self.tensor(name, Element::Float, dims, bytes)
     }
 
-    /// A weight rounded to half precision; it is cast where it is used.
+    /// A weight rounded to half precision, which must hold it.
     pub fn halves(&mut self, name: &str, dims: &[usize], values: &[f32]) -> Result<Value, ImportError> {
+        if let Some(index) = values.iter().position(|&value| f16::from_f32(value).is_infinite()) {
+            return Err(ImportError::HalfOverflow { name: name.into(), value: values[index], index });
+        }
         let bytes: Vec<u8> = values.iter().flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect();
         self.tensor(name, Element::Half, dims, bytes)
     }
@@ -106,6 +109,12 @@ impl GraphBuilder {
     /// One float without dimensions.
     pub fn float(&mut self, value: f32) -> Value {
         self.constant(Element::Float, Vec::new(), value.to_le_bytes().to_vec())
+    }
+
+    /// Ones in half precision, `[count]`.
+    pub fn half_ones(&mut self, count: usize) -> Value {
+        let bytes = f16::ONE.to_le_bytes().repeat(count);
+        self.constant(Element::Half, vec![signed(count)], bytes)
     }
 
     /// Writes the `.onnx` file and closes the weights.

@@ -49,6 +49,10 @@ pub fn linear(
             let weight = graph.floats(name, &[weight.inputs, weight.outputs], &weight.transposed())?;
             Ok(graph.op("MatMul", &[x, &weight]).one())
         }
+        Precision::F16 => {
+            let weight = graph.halves(name, &[weight.inputs, weight.outputs], &weight.transposed())?;
+            Ok(graph.op("MatMul", &[x, &weight]).one())
+        }
         Precision::Int8 => {
             let blocks = weight.inputs.div_ceil(BLOCK);
             let (quantised, scales) = quantise(weight);

@@ -45,7 +45,8 @@ pub struct ImportOptions {
     pub name: Option<String>,
     /// Licence of the weights; by default what the front matter of the checkpoint's `README.md` says.
     pub licence: Option<String>,
-    /// Precisions to write the decoder in; the last is the bundle's default.
+    /// Precisions to write the decoder in; the last but `f16` is the bundle's default, since processors gain nothing by
+    /// that and GPUs choose it by themselves.
     pub precisions: Vec<Precision>,
 }
 
@@ -101,8 +102,10 @@ pub fn import(
     options: &ImportOptions,
     progress: &mut dyn FnMut(Stage),
 ) -> Result<Bundle, ImportError> {
-    let Some(default_precision) = options.precisions.last().copied() else {
-        return Err(ImportError::Unsupported("no precision was asked for: name f32, int8 or both".into()));
+    let on_processors = |precision: &&Precision| **precision != Precision::F16;
+    let precisions = || options.precisions.iter().rev();
+    let Some(&default_precision) = precisions().find(on_processors).or_else(|| precisions().next()) else {
+        return Err(ImportError::Unsupported("no precision was asked for: name f32, f16 or int8".into()));
     };
     progress(Stage::Reading);
     // Needed last: to fail for it then would waste minutes.
@@ -125,7 +128,7 @@ pub fn import(
     for precision in options.precisions.iter().copied().collect::<BTreeSet<_>>() {
         progress(Stage::Decoder(precision));
         let name = format!("decoder.{precision}");
-        let signature = contract::decoder(&architecture);
+        let signature = contract::decoder(&architecture, precision);
         decoder::write(folder, &name, &signature, &checkpoint, &config.decoder, precision)?;
         decoders.insert(precision, format!("{name}.onnx"));
     }

@@ -56,7 +56,7 @@ fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
         let advanced = generation.advance().map(|frame| frame.is_some());
         // Before the step's own error: a layer's name says more than that the logits are not a number.
         for (site, sums) in Site::ALL.into_iter().zip(&mut sums) {
-            add_norms(&generation, site, precision, architecture.width, sums)?;
+            add_norms(&mut generation, site, precision, architecture.width, sums)?;
         }
         if !advanced? {
             break;
@@ -74,13 +74,13 @@ fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
 
 /// Adds the norm of the conditional row of every layer at the last step.
 fn add_norms(
-    generation: &Generation,
+    generation: &mut Generation,
     site: Site,
     precision: Precision,
     width: usize,
     sums: &mut [f64],
 ) -> Result<(), ImportError> {
-    let activations = generation.activations(site);
+    let activations = generation.activations(site)?;
     let rows = activations.len() / (width * sums.len()).max(1);
     for (layer, sum) in sums.iter_mut().enumerate() {
         let conditional = &activations[layer * rows * width..][..width];

@@ -1,10 +1,11 @@
 //! From prompt and negative prompt to the decoder's cross-attention keys and values.
 
+use half::f16;
 use ort::session::RunOptions;
-use ort::value::{DynValue, TensorRef};
+use ort::value::{DynValue, Tensor, TensorRef};
 use tokenizers::{Tokenizer, TruncationParams};
 
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Precision};
 
 use super::{Engine, GenerateError};
 
@@ -54,7 +55,10 @@ impl Conditioning {
                 bias[row * tokens + text.tokens..(row + 1) * tokens].fill(MASKED);
             }
         }
-        let cross = cross(engine, [rows, tokens, width], &states, &mask, options)?;
+        let mut cross = cross(engine, [rows, tokens, width], &states, &mask, options)?;
+        if engine.precision() == Precision::F16 {
+            cross = cross.into_iter().map(halved).collect::<Result<_, _>>()?;
+        }
         Ok(Self { rows, tokens, bias, cross })
     }
 }
@@ -108,6 +112,21 @@ fn cross(
         Ok(outputs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     };
     run().map_err(|error| GenerateError::Run { graph: "cross-attention graph", reason: error.to_string() })
+}
+
+/// What the cross graph gave, as a decoder in half precision takes it.
+fn halved((name, value): (String, DynValue)) -> Result<(String, DynValue), GenerateError> {
+    let failed = |reason: String| GenerateError::Run { graph: "cross-attention graph", reason };
+    let round = || -> ort::Result<(Vec<i64>, Vec<f16>)> {
+        let (shape, values) = value.try_extract_tensor::<f32>()?;
+        Ok((shape.to_vec(), values.iter().map(|&value| f16::from_f32(value)).collect()))
+    };
+    let (shape, values) = round().map_err(|error| failed(error.to_string()))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        return Err(failed(format!("{name} is beyond half precision: choose f32 or int8")));
+    }
+    let tensor = Tensor::from_array((shape, values)).map_err(|error| failed(error.to_string()))?;
+    Ok((name, tensor.into_dyn()))
 }
 
 /// The bundle's tokenizer, cutting prompts at [`PROMPT_TOKENS`] and padding nothing.

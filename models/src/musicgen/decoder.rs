@@ -1,62 +1,47 @@
-//! The decoder graph bound to buffers that live as long as a take: keys and values are updated in place, and a step
-//! copies nothing but its tokens.
+//! The decoder graph bound to buffers that live as long as a take: keys and values are updated in place, where the graph
+//! runs, and a step copies nothing but its tokens and logits.
 
 use std::sync::Arc;
 
-use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{IoBinding, RunOptions, Session};
-use ort::value::Tensor;
+use ort::session::{IoBinding, RunOptions};
+use ort::value::{DynTensor, TensorElementType};
 
-use crate::runtime::{Graph, Provider};
+use crate::bundle::contract::attended;
+use crate::onnx::Element;
+use crate::runtime::Graph;
 use crate::steering::{Site, SiteInputs};
 
+use super::buffers::{Memory, Shared};
 use super::conditioning::Conditioning;
+use super::inputs::{SteeringInputs, TokenInputs};
 use super::{Engine, GenerateError};
 
 /// One decoder with its own keys and values. B rows, K codebooks, V vocabulary.
-#[derive(Debug)]
 pub(super) struct Decoder {
     engine: Arc<Engine>,
     conditioning: Conditioning,
     binding: IoBinding,
-    tokens: TokenInputs,
+    /// For one new position; kept, because a recorded run reads its inputs where they were.
+    single: TokenInputs,
+    /// For the last block of several.
+    block: Option<TokenInputs>,
+    /// New positions of the inputs that are bound.
+    bound: usize,
+    /// Replays the run of a single position, if the provider can record one.
+    replay: Option<RunOptions>,
     steering: [SteeringInputs; 2],
     /// `[B,K,V]`.
-    logits: Tensor<f32>,
+    logits: Shared<f32>,
     /// `residual_out` and `attention_out`, `[L,B,D]`.
-    activations: [Tensor<f32>; 2],
+    activations: [Shared<f32>; 2],
     /// `heads_out`, `[L,B,D]`, where the graph has it.
-    heads: Option<Tensor<f32>>,
+    heads: Option<Shared<f32>>,
     /// Bound as past and present alike; held here because the binding knows only one of the two uses.
-    _keys_and_values: Vec<Tensor<f32>>,
+    _keys_and_values: Vec<DynTensor>,
     /// Positions that the keys and values have room for, M.
     capacity: usize,
     /// Positions filled.
     length: usize,
-}
-
-/// The inputs whose shape depends on the number of new positions, S.
-#[derive(Debug)]
-struct TokenInputs {
-    positions: usize,
-    /// `[B,K,S]`.
-    input_ids: Tensor<i64>,
-    /// `[S]`.
-    position_ids: Tensor<i64>,
-    /// `[B]`.
-    seqlens_k: Tensor<i32>,
-    /// `[]`.
-    total_sequence_length: Tensor<i32>,
-    /// `[B,1,S,T]`.
-    cross_bias: Tensor<f32>,
-}
-
-#[derive(Debug)]
-struct SteeringInputs {
-    site: Site,
-    add: Tensor<f32>,
-    gain: Tensor<f32>,
-    relative: Tensor<f32>,
 }
 
 impl Decoder {
@@ -92,57 +77,60 @@ impl Decoder {
         let build = || -> ort::Result<Self> {
             let architecture = engine.bundle().architecture();
             let mut binding = session.create_binding()?;
-            let allocator = session.allocator();
+            let memory = Memory::of(&session, engine.provider())?;
             for (name, value) in &conditioning.cross {
                 binding.bind_input(name, value)?;
             }
-            let device = cache_allocator(engine.provider(), &session)?;
+            let element = tensor_element(attended(engine.precision()));
             let shape = [conditioning.rows, architecture.heads, capacity, architecture.head_width()];
             let mut keys_and_values = Vec::with_capacity(2 * architecture.layers);
             for layer in 0..architecture.layers {
                 for part in ["key", "value"] {
-                    let mut cache = Tensor::<f32>::new(device.as_ref().unwrap_or(allocator), shape)?;
+                    let mut cache = memory.of_graph(element, &shape)?;
                     binding.bind_input(format!("past_{part}_{layer}"), &cache)?;
                     binding.bind_output(format!("present_{part}_{layer}"), &mut cache)?;
                     keys_and_values.push(cache);
                 }
             }
-            let logits_shape = [conditioning.rows, architecture.codebooks, architecture.vocabulary];
-            let mut logits = Tensor::<f32>::new(allocator, logits_shape)?;
-            binding.bind_output("logits", &mut logits)?;
-            let activations = Site::ALL.map(|site| -> ort::Result<Tensor<f32>> {
-                let shape = [architecture.layers, conditioning.rows, architecture.width];
-                let mut activations = Tensor::<f32>::new(allocator, shape)?;
-                binding.bind_output(format!("{site}_out"), &mut activations)?;
+            let mut logits =
+                memory.shared(&[conditioning.rows, architecture.codebooks, architecture.vocabulary])?;
+            binding.bind_output("logits", logits.bound_mut())?;
+            let activations = Site::ALL.map(|site| -> ort::Result<Shared<f32>> {
+                let mut activations =
+                    memory.shared(&[architecture.layers, conditioning.rows, architecture.width])?;
+                binding.bind_output(format!("{site}_out"), activations.bound_mut())?;
                 Ok(activations)
             });
             let [residual_out, attention_out] = activations;
             let mut heads_out = None;
             if heads {
-                let shape = [architecture.layers, conditioning.rows, architecture.width];
-                let mut heads = Tensor::<f32>::new(allocator, shape)?;
-                binding.bind_output(super::heads::OUTPUT, &mut heads)?;
+                let mut heads =
+                    memory.shared(&[architecture.layers, conditioning.rows, architecture.width])?;
+                binding.bind_output(super::heads::OUTPUT, heads.bound_mut())?;
                 heads_out = Some(heads);
             }
-            let tokens = TokenInputs::new(allocator, &conditioning, architecture.codebooks, 1)?;
+            let single = TokenInputs::new(&memory, engine, &conditioning, 1)?;
             let sizes = [architecture.layers, steering_rows, architecture.width];
-            let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(allocator, site, sizes));
-            let mut decoder = Self {
+            let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(&memory, site, sizes));
+            let steering = [residual?, attention?];
+            single.bind(&mut binding)?;
+            steering.iter().try_for_each(|inputs| inputs.bind(&mut binding))?;
+            Ok(Self {
                 engine: Arc::clone(engine),
                 conditioning,
                 binding,
-                tokens,
-                steering: [residual?, attention?],
+                single,
+                block: None,
+                bound: 1,
+                replay: graph.replay()?,
+                steering,
                 logits,
                 activations: [residual_out?, attention_out?],
                 heads: heads_out,
                 _keys_and_values: keys_and_values,
                 capacity,
                 length: 0,
-            };
-            decoder.bind_tokens()?;
-            decoder.bind_steering()?;
-            Ok(decoder)
+            })
         };
         build().map_err(failed)
     }
@@ -152,22 +140,27 @@ impl Decoder {
         self.conditioning.rows
     }
 
+    /// Fetches what the layers held in the last run, for [`activations`](Self::activations) and [`heads`](Self::heads).
+    pub fn fetch(&mut self) -> Result<(), GenerateError> {
+        self.activations.iter_mut().chain(&mut self.heads).try_for_each(Shared::download).map_err(failed)
+    }
+
     /// What steering finds at a site at the last position, before it acts, `[L,B,D]`; zeros before the first run.
     pub fn activations(&self, site: Site) -> &[f32] {
-        self.activations[site as usize].extract_tensor().1
+        self.activations[site as usize].values()
     }
 
     /// What the attention heads of each layer mixed at the last position, side by side, `[L,B,D]`; empty for a decoder
     /// without them.
     pub fn heads(&self) -> &[f32] {
-        self.heads.as_ref().map_or(&[], |heads| heads.extract_tensor().1)
+        self.heads.as_ref().map_or(&[], Shared::values)
     }
 
     /// Memory that keys and values take, bytes.
     pub fn bytes(&self) -> usize {
         let architecture = self.engine.bundle().architecture();
         let row = architecture.heads * self.capacity * architecture.head_width();
-        2 * architecture.layers * self.conditioning.rows * row * size_of::<f32>()
+        2 * architecture.layers * self.conditioning.rows * row * attended(self.engine.precision()).size()
     }
 
     /// Positions filled.
@@ -182,12 +175,8 @@ impl Decoder {
 
     /// Sets how the steps from now on are steered.
     pub fn steer(&mut self, inputs: &[SiteInputs; 2]) -> Result<(), GenerateError> {
-        for (tensors, inputs) in self.steering.iter_mut().zip(inputs) {
-            tensors.add.extract_tensor_mut().1.copy_from_slice(&inputs.add);
-            tensors.gain.extract_tensor_mut().1.copy_from_slice(&inputs.gain);
-            tensors.relative.extract_tensor_mut().1.copy_from_slice(&inputs.relative);
-        }
-        if self.copies_inputs() { self.bind_steering().map_err(failed) } else { Ok(()) }
+        let mut pairs = self.steering.iter_mut().zip(inputs);
+        pairs.try_for_each(|(tensors, inputs)| tensors.set(inputs)).map_err(failed)
     }
 
     /// Runs `positions` new positions and returns the logits of the last one, `[B,K,V]`.
@@ -213,116 +202,45 @@ impl Decoder {
         let graph = if self.heads.is_some() { &engine.decoder_with_heads } else { &engine.decoder };
         let mut session = graph.session()?;
         let mut run = || -> ort::Result<()> {
-            if positions != self.tokens.positions {
-                let codebooks = engine.bundle().architecture().codebooks;
-                self.tokens =
-                    TokenInputs::new(session.allocator(), &self.conditioning, codebooks, positions)?;
-                self.bind_tokens()?;
+            let inputs = if positions == 1 {
+                &mut self.single
+            } else {
+                match &mut self.block {
+                    Some(block) if block.positions() == positions => block,
+                    other => {
+                        let memory = Memory::of(&session, engine.provider())?;
+                        self.bound = 0;
+                        other.insert(TokenInputs::new(&memory, &engine, &self.conditioning, positions)?)
+                    }
+                }
+            };
+            if self.bound != positions {
+                inputs.bind(&mut self.binding)?;
+                self.bound = positions;
             }
-            self.tokens.set(tokens, self.length);
-            if self.copies_inputs() {
-                self.bind_tokens()?;
+            inputs.set(tokens, self.length)?;
+            let replay = self.replay.as_ref().filter(|_| positions == 1);
+            if replay.is_some() {
+                // Read when the run is recorded, never again: it has to hold for every later position.
+                inputs.promise(self.capacity);
             }
-            session.run_binding_with_options(&self.binding, options)?;
-            Ok(())
+            session.run_binding_with_options(&self.binding, replay.unwrap_or(options))?;
+            self.logits.download()
         };
         run().map_err(failed)?;
         self.length = end;
-        Ok(self.logits.extract_tensor().1)
-    }
-
-    /// Away from the CPU, ONNX Runtime copies an input when it is bound, and later changes do not reach it.
-    fn copies_inputs(&self) -> bool {
-        self.engine.provider() != Provider::Cpu
-    }
-
-    fn bind_tokens(&mut self) -> ort::Result<()> {
-        let tokens = &self.tokens;
-        self.binding.bind_input("input_ids", &tokens.input_ids)?;
-        self.binding.bind_input("position_ids", &tokens.position_ids)?;
-        self.binding.bind_input("seqlens_k", &tokens.seqlens_k)?;
-        self.binding.bind_input("total_sequence_length", &tokens.total_sequence_length)?;
-        self.binding.bind_input("cross_bias", &tokens.cross_bias)
-    }
-
-    fn bind_steering(&mut self) -> ort::Result<()> {
-        for inputs in &self.steering {
-            self.binding.bind_input(format!("{}_add", inputs.site), &inputs.add)?;
-            self.binding.bind_input(format!("{}_gain", inputs.site), &inputs.gain)?;
-            self.binding.bind_input(format!("{}_relative", inputs.site), &inputs.relative)?;
-        }
-        Ok(())
+        Ok(self.logits.values())
     }
 }
 
-impl TokenInputs {
-    fn new(
-        allocator: &Allocator,
-        conditioning: &Conditioning,
-        codebooks: usize,
-        positions: usize,
-    ) -> ort::Result<Self> {
-        let (rows, tokens) = (conditioning.rows, conditioning.tokens);
-        let mut cross_bias = Tensor::<f32>::new(allocator, [rows, 1, positions, tokens])?;
-        let per_row =
-            conditioning.bias.chunks_exact(tokens).flat_map(|row| std::iter::repeat_n(row, positions));
-        for (to, from) in cross_bias.extract_tensor_mut().1.chunks_exact_mut(tokens).zip(per_row) {
-            to.copy_from_slice(from);
-        }
-        Ok(Self {
-            positions,
-            input_ids: Tensor::new(allocator, [rows, codebooks, positions])?,
-            position_ids: Tensor::new(allocator, [positions])?,
-            seqlens_k: Tensor::new(allocator, [rows])?,
-            total_sequence_length: Tensor::new(allocator, Vec::<i64>::new())?,
-            cross_bias,
-        })
+fn tensor_element(element: Element) -> TensorElementType {
+    match element {
+        Element::Float => TensorElementType::Float32,
+        Element::Uint8 => TensorElementType::Uint8,
+        Element::Int32 => TensorElementType::Int32,
+        Element::Int64 => TensorElementType::Int64,
+        Element::Half => TensorElementType::Float16,
     }
-
-    /// `tokens` `[K,S]` at the positions from `past` on.
-    #[expect(
-        clippy::cast_possible_wrap,
-        reason = "a position is at most the bundle's max_positions, far below 2^31"
-    )]
-    fn set(&mut self, tokens: &[i64], past: usize) {
-        for row in self.input_ids.extract_tensor_mut().1.chunks_exact_mut(tokens.len()) {
-            row.copy_from_slice(tokens);
-        }
-        for (position, id) in self.position_ids.extract_tensor_mut().1.iter_mut().zip(past as i64..) {
-            *position = id;
-        }
-        let total = (past + self.positions) as i32;
-        self.seqlens_k.extract_tensor_mut().1.fill(total - 1);
-        self.total_sequence_length.extract_tensor_mut().1.fill(total);
-    }
-}
-
-impl SteeringInputs {
-    /// The identity, for layers L, rows C and width D.
-    fn new(allocator: &Allocator, site: Site, [layers, rows, width]: [usize; 3]) -> ort::Result<Self> {
-        let filled = |shape: [usize; 4], value| -> ort::Result<Tensor<f32>> {
-            let mut tensor = Tensor::<f32>::new(allocator, shape)?;
-            tensor.extract_tensor_mut().1.fill(value);
-            Ok(tensor)
-        };
-        Ok(Self {
-            site,
-            add: filled([layers, rows, 1, width], 0.0)?,
-            gain: filled([layers, rows, 1, 1], 1.0)?,
-            relative: filled([layers, rows, 1, 1], 0.0)?,
-        })
-    }
-}
-
-/// Where keys and values live if not in the session's own memory: on the device, so that no step copies them.
-fn cache_allocator(provider: Provider, session: &Session) -> ort::Result<Option<Allocator>> {
-    let device = match provider {
-        Provider::Cpu => return Ok(None),
-        Provider::Cuda => AllocationDevice::CUDA,
-        Provider::DirectMl => AllocationDevice::DIRECTML,
-    };
-    let memory = MemoryInfo::new(device, 0, AllocatorType::Device, MemoryType::Default)?;
-    Allocator::new(session, memory).map(Some)
 }
 
 fn failed(error: ort::Error) -> GenerateError {

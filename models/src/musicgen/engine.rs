@@ -65,12 +65,22 @@ impl Engine {
     /// Loads ONNX Runtime if this is the first engine of the process, but no graph yet.
     ///
     /// # Errors
-    /// [`GenerateError::Runtime`] without ONNX Runtime or the provider, [`GenerateError::Bundle`] if the bundle has no
-    /// decoder of this precision.
+    /// [`GenerateError::Runtime`] without ONNX Runtime or the provider, [`GenerateError::Precision`] if the provider does
+    /// not run this precision, [`GenerateError::Bundle`] if the bundle has no decoder of it.
     pub fn load(bundle: &Bundle, options: &EngineOptions) -> Result<Arc<Self>, GenerateError> {
         static ENGINES: Mutex<Vec<(Key, Weak<Engine>)>> = Mutex::new(Vec::new());
-        let precision = options.precision.unwrap_or(bundle.manifest().default_precision);
         let provider = options.provider;
+        let runtime = Runtime::get()?;
+        runtime.require(provider)?;
+        let precision = options.precision.unwrap_or_else(|| Self::default_precision(bundle, provider));
+        if provider == Provider::Cuda && precision != Precision::F16 {
+            return Err(GenerateError::Precision {
+                provider,
+                needed: Precision::F16,
+                wanted: precision,
+                bundle: bundle.manifest().name.clone(),
+            });
+        }
         let session = SessionOptions::new(provider, options.threads, options.background);
         let key = Key {
             bundle: bundle.id().to_owned(),
@@ -87,8 +97,6 @@ impl Engine {
             return Ok(engine);
         }
         let decoder = bundle.decoder(precision)?;
-        let runtime = Runtime::get()?;
-        runtime.require(provider)?;
         let fixed = SessionOptions::new(provider, Some(FIXED_THREADS), options.background);
         let graph = |path| Graph::new(path, fixed);
         let engine = Arc::new(Self {
@@ -100,13 +108,22 @@ impl Engine {
             text_encoder: graph(bundle.text_encoder()),
             cross: graph(bundle.cross()),
             decoder_with_heads: Graph::edited(decoder.clone(), session, super::heads::with_output),
-            decoder: Graph::new(decoder, session),
+            decoder: Graph::repeated(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
             encodec_latent: graph(bundle.encodec_latent()),
             encodec_wave: graph(bundle.encodec_wave()),
         });
         engines.push((key, Arc::downgrade(&engine)));
         Ok(engine)
+    }
+
+    /// The precision that a bundle is run in on `provider` if none is named: on CUDA, whose attention over keys and values
+    /// takes nothing else, `f16` if the bundle has it.
+    #[must_use]
+    pub fn default_precision(bundle: &Bundle, provider: Provider) -> Precision {
+        let manifest = bundle.manifest();
+        let has_half = manifest.graphs.decoder.contains_key(&Precision::F16);
+        if provider == Provider::Cuda && has_half { Precision::F16 } else { manifest.default_precision }
     }
 
     /// Loads every graph that generating and decoding need, so that the first take begins at once.

@@ -1,7 +1,7 @@
 //! Why there is no music.
 
-use crate::bundle::BundleError;
-use crate::runtime::{Cancel, RuntimeError};
+use crate::bundle::{BundleError, Precision};
+use crate::runtime::{Cancel, Provider, RuntimeError};
 use crate::steering::SteeringError;
 
 /// Why there is no music. Every message is a sentence that says what to do.
@@ -37,6 +37,21 @@ pub enum GenerateError {
         bundle: String,
         /// What is wrong.
         reason: String,
+    },
+    /// The provider does not run decoders of this precision.
+    #[error(
+        "the provider {provider} runs decoders in {needed} only, and {wanted} was chosen for {bundle}: choose {needed} \
+         (a bundle imported with --precisions {needed} has it), or another provider"
+    )]
+    Precision {
+        /// The provider asked for.
+        provider: Provider,
+        /// What it runs.
+        needed: Precision,
+        /// What was asked for, or the bundle's default.
+        wanted: Precision,
+        /// Name of the bundle.
+        bundle: String,
     },
     /// A graph ran and failed.
     #[error("the {graph} of the model failed: {reason}")]

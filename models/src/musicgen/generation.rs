@@ -203,9 +203,12 @@ impl Generation {
 
     /// What steering finds at a site at the last step, before it acts: `[L,B,D]` for layers L, rows B (the conditional
     /// one first) and width D.
-    #[must_use]
-    pub fn activations(&self, site: Site) -> &[f32] {
-        self.decoder.activations(site)
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if they cannot be fetched from the device.
+    pub fn activations(&mut self, site: Site) -> Result<&[f32], GenerateError> {
+        self.decoder.fetch()?;
+        Ok(self.decoder.activations(site))
     }
 
     /// The frames handed out so far.

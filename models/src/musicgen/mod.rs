@@ -4,12 +4,14 @@
 //! runs one [`Recipe`] and hands out frames as they are finished; [`generate`] runs it to its end and makes a [`Take`]. A
 //! [`Reading`] feeds the decoder music that exists and hands out what its layers hold.
 
+mod buffers;
 mod conditioning;
 mod decoder;
 mod engine;
 mod error;
 mod generation;
 mod heads;
+mod inputs;
 mod random;
 mod reading;
 mod recipe;

@@ -123,6 +123,7 @@ impl Reading {
             let tokens = self.tokens(codes, &windows, first, positions);
             let run = self.decoder.run(&tokens, positions, &self.options).map(drop);
             run.map_err(|error| cancelled_or(&self.cancel, error))?;
+            self.decoder.fetch()?;
             let [residual, attention] = Site::ALL.map(|site| self.decoder.activations(site));
             let heads = self.decoder.heads();
             if residual.iter().chain(attention).chain(heads).any(|value| !value.is_finite()) {

@@ -7,6 +7,8 @@ use ort::session::RunOptions;
 use ort::session::builder::LoadCanceler;
 use parking_lot::Mutex;
 
+use super::session::RECORDING;
+
 /// A switch that ends the work it was given to, within a few milliseconds and also inside a long graph run or while a
 /// graph is loaded.
 ///
@@ -63,7 +65,9 @@ impl Cancel {
 
     /// Run options that end their run when the switch is turned on. ONNX Runtime must be loaded.
     pub(crate) fn run_options(&self) -> ort::Result<Arc<RunOptions>> {
-        let options = Arc::new(RunOptions::new()?);
+        let mut options = RunOptions::new()?;
+        options.set(RECORDING, "-1")?;
+        let options = Arc::new(options);
         let mut runs = self.0.runs.lock();
         runs.retain(|run| run.strong_count() > 0);
         runs.push(Arc::downgrade(&options));

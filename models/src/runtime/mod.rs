@@ -6,6 +6,7 @@
 
 mod background;
 mod cancel;
+mod cuda;
 mod denormals;
 mod library;
 mod module;
@@ -23,6 +24,7 @@ use parking_lot::Mutex;
 
 pub use background::give_way;
 pub use cancel::Cancel;
+pub use cuda::{CUDA_GRAPHS_VARIABLE, CUDA_VARIABLE};
 pub use library::Version;
 pub use module::module_file;
 pub use processor::processor;
@@ -73,6 +75,17 @@ pub enum RuntimeError {
         /// The provider asked for.
         provider: Provider,
         /// What is missing.
+        reason: String,
+    },
+    /// The provider is in this ONNX Runtime and does not start: its card, driver or libraries are missing.
+    #[error(
+        "the provider {provider} does not start: {reason}; install its driver and libraries (for cuda those that \
+         Python's nvidia-* packages hold; {CUDA_VARIABLE} names their folder), or choose cpu"
+    )]
+    Driver {
+        /// The provider asked for.
+        provider: Provider,
+        /// ONNX Runtime's or the loader's own words.
         reason: String,
     },
     /// A graph does not load.
@@ -144,8 +157,12 @@ impl Runtime {
         Provider::ALL.into_iter().filter(|provider| provider.is_compiled_in()).collect()
     }
 
-    /// Fails unless this ONNX Runtime was built with `provider`.
+    /// Fails unless this ONNX Runtime was built with `provider` and the libraries named for it load.
     pub(crate) fn require(&self, provider: Provider) -> Result<(), RuntimeError> {
+        if provider == Provider::Cuda && provider.is_compiled_in() {
+            let loaded = cuda::preload(&self.path);
+            return loaded.map_err(|reason| RuntimeError::Driver { provider, reason });
+        }
         if provider.is_compiled_in() {
             return Ok(());
         }

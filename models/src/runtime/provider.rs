@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use ort::ep::{self, ExecutionProvider, ExecutionProviderDispatch};
+use ort::ep::cuda::ConvAlgorithmSearch;
+use ort::ep::{self, ArenaExtendStrategy, ExecutionProvider, ExecutionProviderDispatch};
 use serde::{Deserialize, Serialize};
 
 /// What runs the graphs. A provider that is asked for and not there is an error, never a silent CPU.
@@ -44,10 +45,23 @@ impl Provider {
     }
 
     /// What a session registers to run on this provider; `None` for the CPU, which every session has.
-    pub(super) fn dispatch(self) -> Option<ExecutionProviderDispatch> {
+    ///
+    /// With `recorded`, runs may be [recorded](super::session::Graph::replay).
+    pub(super) fn dispatch(self, recorded: bool) -> Option<ExecutionProviderDispatch> {
         match self {
             Self::Cpu => None,
-            Self::Cuda => Some(ep::CUDA::default().build().error_on_failure()),
+            Self::Cuda => Some(
+                ep::CUDA::default()
+                    // A search would run every algorithm for every new length.
+                    .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
+                    // By default the next power of two: up to twice the keys and values.
+                    .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
+                    // What is in single precision is so because it matters.
+                    .with_tf32(false)
+                    .with_cuda_graph(recorded)
+                    .build()
+                    .error_on_failure(),
+            ),
             Self::DirectMl => Some(ep::DirectML::default().build().error_on_failure()),
         }
     }

@@ -3,15 +3,19 @@
 use std::num::NonZeroUsize;
 use std::ops::{Deref, DerefMut};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ort::logging::LogLevel;
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{RunOptions, Session};
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::background::Background;
 use super::denormals::FlushToZero;
-use super::{Cancel, Provider, Runtime, RuntimeError};
+use super::{Cancel, Provider, Runtime, RuntimeError, cuda};
+
+/// The run option that names a recording; -1 for a run that is none.
+pub(super) const RECORDING: &str = "gpu_graph_id";
 
 /// How a graph is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -48,17 +52,36 @@ pub(crate) struct Graph {
     path: PathBuf,
     options: SessionOptions,
     edit: Option<Edit>,
+    /// Whether runs may be recorded.
+    recorded: bool,
     session: Mutex<Option<Session>>,
 }
 
 impl Graph {
     pub fn new(path: PathBuf, options: SessionOptions) -> Self {
-        Self { path, options, edit: None, session: Mutex::new(None) }
+        Self { path, options, edit: None, recorded: false, session: Mutex::new(None) }
     }
 
     /// The graph with something added when it is loaded.
     pub fn edited(path: PathBuf, options: SessionOptions, edit: Edit) -> Self {
         Self { edit: Some(edit), ..Self::new(path, options) }
+    }
+
+    /// As [`Self::new`], for a graph that is run over and over with inputs and outputs of fixed shapes at fixed places.
+    pub fn repeated(path: PathBuf, options: SessionOptions) -> Self {
+        Self { recorded: options.provider == Provider::Cuda && cuda::graphs(), ..Self::new(path, options) }
+    }
+
+    /// Options for runs that are all alike but for the contents of their inputs: the provider records the first and
+    /// replays it. `None` where that is not possible or not wanted. Each call stands for another recording.
+    pub fn replay(&self) -> ort::Result<Option<RunOptions>> {
+        static RECORDINGS: AtomicUsize = AtomicUsize::new(1);
+        if !self.recorded {
+            return Ok(None);
+        }
+        let mut options = RunOptions::new()?;
+        options.set(RECORDING, RECORDINGS.fetch_add(1, Ordering::Relaxed).to_string())?;
+        Ok(Some(options))
     }
 
     /// The session, loading the graph at the first call; held until the guard is dropped.
@@ -71,7 +94,7 @@ impl Graph {
         let mut session = self.session.lock();
         let flush_to_zero = FlushToZero::new();
         if session.is_none() {
-            *session = Some(load(&self.path, self.options, self.edit, cancel)?);
+            *session = Some(load(&self.path, self.options, self.edit, self.recorded, cancel)?);
         }
         match MutexGuard::try_map(session, Option::as_mut) {
             Ok(session) => Ok(Held { session, _flush_to_zero: flush_to_zero }),
@@ -109,6 +132,7 @@ fn load(
     path: &Path,
     options: SessionOptions,
     edit: Option<Edit>,
+    recorded: bool,
     cancel: &Cancel,
 ) -> Result<Session, RuntimeError> {
     let provider = options.provider;
@@ -119,10 +143,10 @@ fn load(
         provider,
         reason: error.to_string(),
     })?;
-    if let Some(dispatch) = provider.dispatch() {
+    if let Some(dispatch) = provider.dispatch(recorded) {
         builder = builder
             .with_execution_providers([dispatch])
-            .map_err(|error| RuntimeError::Provider { provider, reason: error.to_string() })?;
+            .map_err(|error| RuntimeError::Driver { provider, reason: without_place(&error.to_string()) })?;
     }
     let started = std::time::Instant::now();
     let edited = edit.map(|edit| edited(path, edit)).transpose();
@@ -153,6 +177,12 @@ fn edited(path: &Path, edit: Edit) -> Result<Vec<u8>, String> {
     edit(&std::fs::read(path).map_err(|error| error.to_string())?)
 }
 
+/// ONNX Runtime's words without the line of its source that comes before them, and on one line.
+fn without_place(words: &str) -> String {
+    let words = words.rsplit_once(" : FAIL : ").map_or(words, |(_, words)| words);
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Spinning threads would burn a core while nothing is generated and slow every step on a loaded machine.
 fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(&runtime.environment)?
@@ -164,4 +194,17 @@ fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBui
         .with_flush_to_zero()?
         .with_log_level(LogLevel::Warning)?;
     Ok(if options.background { builder.with_thread_manager(Background)? } else { builder })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_onnx_runtime_come_without_its_source() {
+        let words =
+            "/src/bridge.cc:2043 Get() [ONNXRuntimeError] : 1 : FAIL : libcurand.so.10: cannot open\n";
+        assert_eq!(without_place(words), "libcurand.so.10: cannot open");
+        assert_eq!(without_place("as it is"), "as it is");
+    }
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use safetensors::SafeTensors;
-use tiller_models::bundle::Bundle;
+use tiller_models::bundle::{Bundle, Precision};
 use tiller_models::import::{ImportOptions, import};
 
 /// A checkpoint under `tests/data`.
@@ -43,7 +43,9 @@ impl Checkpoint {
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         BUNDLES[self as usize].get_or_init(|| {
             let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
-            import(&self.folder(), &folder, &ImportOptions::default(), &mut |_| {}).unwrap()
+            let precisions = vec![Precision::F32, Precision::F16, Precision::Int8];
+            let options = ImportOptions { precisions, ..ImportOptions::default() };
+            import(&self.folder(), &folder, &options, &mut |_| {}).unwrap()
         })
     }
 

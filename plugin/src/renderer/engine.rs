@@ -57,7 +57,8 @@ impl Studio for Models {
     fn model(&mut self, settings: &Settings) -> Result<ModelCard, String> {
         let bundle = open_bundle(settings, &|| false)?;
         let options = options(&settings.provider, &settings.precision)?;
-        let precision = options.precision.unwrap_or(bundle.manifest().default_precision);
+        let precision =
+            options.precision.unwrap_or_else(|| Engine::default_precision(&bundle, options.provider));
         Ok(ModelCard {
             name: bundle.manifest().name.clone(),
             folder: bundle.root().to_owned(),
@@ -319,9 +320,7 @@ fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {
     let provider = provider.parse::<Provider>().map_err(sentence)?;
     let precision = match precision {
         "" => None,
-        "f32" => Some(Precision::F32),
-        "int8" => Some(Precision::Int8),
-        other => return Err(format!("There is no precision \u{201c}{other}\u{201d}: choose f32 or int8.")),
+        named => Some(named.parse::<Precision>().map_err(sentence)?),
     };
     let threads = Some(Preferences::in_force().threads());
     Ok(EngineOptions { precision, provider, threads, background: true })

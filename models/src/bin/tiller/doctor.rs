@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use tiller_models::bundle::discovery;
+use tiller_models::bundle::{Precision, discovery};
 use tiller_models::musicgen::{Cancel, Engine, EngineOptions};
 use tiller_models::runtime::{Provider, Runtime};
 
-use super::{Outcome, open_bundle};
+use super::{Fallible, Outcome, open_bundle};
 
 /// Arguments of `tiller doctor`.
 #[derive(Args)]
@@ -26,19 +26,17 @@ impl Doctor {
     pub fn run(&self) -> Outcome {
         let runtime = Runtime::get();
         let bundle = open_bundle(self.bundle.as_deref());
-        let providers = runtime.as_ref().map(|runtime| runtime.providers()).unwrap_or_default();
         // A provider can be in the library and its drivers not on the machine: only loading the model tells.
-        let checked: Vec<(Provider, Option<String>)> = providers
+        let load = |provider| -> Fallible<Precision> {
+            let bundle = bundle.as_ref().map_err(ToString::to_string)?;
+            let engine = Engine::load(bundle, &EngineOptions { provider, ..EngineOptions::default() })?;
+            engine.warm_up(&Cancel::new())?;
+            Ok(engine.precision())
+        };
+        let known = if runtime.is_ok() { &Provider::ALL[..] } else { &[] };
+        let checked: Vec<(Provider, Result<Precision, String>)> = known
             .iter()
-            .map(|&provider| {
-                let load = || -> Outcome {
-                    let bundle = bundle.as_ref().map_err(ToString::to_string)?;
-                    let engine =
-                        Engine::load(bundle, &EngineOptions { provider, ..EngineOptions::default() })?;
-                    Ok(engine.warm_up(&Cancel::new())?)
-                };
-                (provider, load().err().map(|error| error.to_string()))
-            })
+            .map(|&provider| (provider, load(provider).map_err(|error| error.to_string())))
             .collect();
         let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let wrong: Vec<String> = runtime
@@ -51,14 +49,17 @@ impl Doctor {
                 checked
                     .iter()
                     .filter(|(provider, _)| *provider == Provider::Cpu)
-                    .filter_map(|(_, e)| e.clone()),
+                    .filter_map(|(_, loaded)| loaded.clone().err()),
             )
             .collect();
 
         if self.json {
             let providers: serde_json::Map<_, _> = checked
                 .iter()
-                .map(|(provider, error)| (provider.name().to_owned(), json!({ "error": error })))
+                .map(|(provider, loaded)| {
+                    let (precision, error) = (loaded.as_ref().ok(), loaded.as_ref().err());
+                    (provider.name().to_owned(), json!({ "precision": precision, "error": error }))
+                })
                 .collect();
             println!(
                 "{}",
@@ -79,8 +80,11 @@ impl Doctor {
             if let Ok(runtime) = &runtime {
                 println!("ONNX Runtime {} at {}", runtime.version(), runtime.path().display());
             }
-            for (provider, error) in &checked {
-                println!("provider     {provider}: {}", error.as_deref().unwrap_or("ready"));
+            for (provider, loaded) in &checked {
+                match loaded {
+                    Ok(precision) => println!("provider     {provider}: ready, in {precision}"),
+                    Err(error) => println!("provider     {provider}: {error}"),
+                }
             }
             println!("threads      {threads}");
             if let Ok(bundle) = &bundle {

@@ -92,7 +92,7 @@ struct EngineArguments {
     /// Folder of the bundle; by default the embedded one.
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
-    /// Number format of the decoder's weights: f32 or int8; by default what the bundle prefers.
+    /// Number format of the decoder's weights: f32, f16 or int8; by default what the provider runs best.
     #[arg(long)]
     precision: Option<Precision>,
     /// What runs the model: cpu, cuda or directml. Fails if it is not there.
