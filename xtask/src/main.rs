@@ -1,4 +1,5 @@
-//! Everything a person types: `cargo xtask setup | demo | test | matrix | bundle | install | bench | report | screenshot`.
+//! Everything a person types: `cargo xtask setup | runtime | demo | test | matrix | bundle | install | bench | report |
+//! screenshot`.
 //!
 //! This crate stays small so that `cargo xtask` itself builds in seconds. Whatever loads a plugin or draws a picture
 //! is a program of the `tests/` crate, which the commands here build and run.
@@ -28,6 +29,8 @@ const USAGE: &str = "\
 Usage: cargo xtask COMMAND
 
   setup               fetch ONNX Runtime and check what this system needs
+  runtime --provider cpu|cuda|directml
+                      fetch ONNX Runtime's build for a provider into target/runtime[-PROVIDER]/
   demo                steer an 8 second take inside a real host and bounce it to target/demo/
   test                everything the gate runs
   matrix              one project in every host, sample rate and block size, compared to the byte
@@ -54,6 +57,7 @@ fn run(arguments: &[&str]) -> Result<()> {
     let workspace = Workspace::find()?;
     match arguments {
         ["setup"] => setup(&workspace),
+        ["runtime", "--provider", name] => fetch_runtime(&workspace, name),
         ["demo"] => demo::run(&workspace),
         ["test"] => test::run(&workspace),
         ["matrix"] => matrix::run(&workspace),
@@ -72,6 +76,21 @@ fn run(arguments: &[&str]) -> Result<()> {
         }
         _ => bail!("`{}` is not a command.\n\n{USAGE}", arguments.join(" ")),
     }
+}
+
+/// Fetches ONNX Runtime's build for a provider, and says how to use it.
+fn fetch_runtime(workspace: &Workspace, name: &str) -> Result<()> {
+    let provider = runtime::Provider::named(name)?;
+    system::ensure(&[system::PYTHON, system::PIP])?;
+    let library = runtime::fetched(workspace, provider)?.library;
+    println!("\nReady: set TILLER_ONNXRUNTIME to {}", library.display());
+    if provider == runtime::Provider::Cuda {
+        println!(
+            "CUDA's libraries come with NVIDIA's toolkit and cuDNN, or with Python's nvidia-* packages: \
+             set TILLER_CUDA to their folder, such as site-packages/nvidia"
+        );
+    }
+    Ok(())
 }
 
 /// Fetches the runtime and checks the system, for people who want that apart from a build.
