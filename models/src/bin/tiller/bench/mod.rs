@@ -1,5 +1,7 @@
 //! `tiller bench`: speed and memory, measured so that a loaded machine disturbs every side of a ratio alike.
 
+mod positions;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +34,9 @@ pub(crate) struct Bench {
     /// Length of the take whose speed is measured.
     #[arg(long, default_value_t = 10.0)]
     seconds: f64,
+    /// Time steps at these positions and the codec, and leave out what compares Tiller with itself.
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
+    positions: Vec<usize>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -48,6 +53,23 @@ impl Bench {
         let seconds =
             frames_of(self.seconds, bundle.architecture())? as f64 / bundle.architecture().frame_rate();
 
+        if !self.positions.is_empty() {
+            return self.print(&json!({
+                "bundle": bundle.manifest().name,
+                "precision": engine.precision(),
+                "provider": engine.provider(),
+                "runtime": engine.runtime().version().to_string(),
+                "take_seconds": seconds,
+                "real_time_factor": seconds / warm.as_secs_f64(),
+                "real_time_factor_with_loading": seconds / whole.as_secs_f64(),
+                "first_audio_seconds_with_loading": first_audio.as_secs_f64(),
+                "first_audio_seconds": first_audio_warm.as_secs_f64(),
+                "step_milliseconds": positions::steps(&engine, &self.positions)?,
+                "codec_real_time_factor": positions::codec(&engine)?,
+                "resident_megabytes": resident_megabytes(),
+            }));
+        }
+
         let at = |frame: usize| at_frame(&engine, frame, Steering::default(), &[]);
         let [early, late] = fastest([at(50)?, at(1_000)?])?;
 
@@ -58,7 +80,7 @@ impl Bench {
         };
         let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
 
-        let result = json!({
+        self.print(&json!({
             "bundle": bundle.manifest().name,
             "precision": engine.precision(),
             "provider": engine.provider(),
@@ -75,10 +97,13 @@ impl Bench {
             "steering_ratio_4_slots": four / none,
             "resteering_share": resteering(&engine)?,
             "resident_megabytes": resident_megabytes(),
-        });
+        }))
+    }
+
+    fn print(&self, result: &Value) -> Outcome {
         if self.json {
             println!("{result}");
-        } else if let Value::Object(entries) = &result {
+        } else if let Value::Object(entries) = result {
             entries.iter().for_each(|(name, value)| println!("{name:34} {value}"));
         }
         Ok(())
@@ -164,7 +189,7 @@ fn at_frame(
     steering: Steering,
     vectors: &[Arc<Vector>],
 ) -> Result<Standing, GenerateError> {
-    let recipe = recipe(engine, frame + STEPS + 10, steering.clone());
+    let recipe = recipe(engine, frame + 3 * STEPS, steering.clone());
     let mut generation = Generation::new(engine, recipe, vectors, &Cancel::new())?;
     for _ in 0..frame {
         generation.advance()?;

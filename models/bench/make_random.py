@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""Makes a checkpoint of musicgen-small's true size with random weights, in the Hugging Face layout, without a network.
+
+What a step costs does not depend on what the weights are, so this stands in for the published checkpoint where speed is
+measured. Needs torch, transformers and tokenizers.
+
+    python models/bench/make_random.py FOLDER
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import EncodecConfig, GenerationConfig, MusicgenConfig, MusicgenForConditionalGeneration, T5Config
+from transformers.models.musicgen.configuration_musicgen import MusicgenDecoderConfig
+
+VOCABULARY = 2048
+WORDS = "a calm flute melody over soft drums music slow warm strings quiet drum loop".split()
+
+
+def configuration():
+    """Of facebook/musicgen-small: T5-base's encoder, 24 layers 1024 wide, the 32 kHz EnCodec."""
+    text = T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
+    codec = EncodecConfig(sampling_rate=32000, audio_channels=1, target_bandwidths=[2.2], normalize=False,
+                          upsampling_ratios=[8, 5, 4, 4], num_filters=64, hidden_size=128, codebook_size=VOCABULARY,
+                          use_causal_conv=False, use_conv_shortcut=False)
+    decoder = MusicgenDecoderConfig(vocab_size=VOCABULARY, hidden_size=1024, num_hidden_layers=24,
+                                    num_attention_heads=16, ffn_dim=4096, num_codebooks=4,
+                                    max_position_embeddings=2048, pad_token_id=VOCABULARY, bos_token_id=VOCABULARY)
+    return MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
+
+
+def write_tokenizer(folder):
+    vocabulary = {"<pad>": 0, "</s>": 1, "<unk>": 2} | {word: 3 + at for at, word in enumerate(dict.fromkeys(WORDS))}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@torch.no_grad()
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--window", type=int, default=1600,
+                        help="frames of a window; the published 1500 leave no room for steps at position 1500")
+    arguments = parser.parse_args()
+    torch.manual_seed(arguments.seed)
+    model = MusicgenForConditionalGeneration(configuration()).eval()
+    for name, weight in model.named_parameters():
+        if name.startswith("decoder.") and "layer_norm" in name:
+            # As PyTorch begins, all ones and zeros, they would hide a norm that is left out.
+            weight.add_(0.1 * torch.randn_like(weight))
+    for layer in model.audio_encoder.quantizer.layers:
+        # Codebooks begin empty.
+        layer.codebook.embed.copy_(torch.randn_like(layer.codebook.embed))
+    model.generation_config = GenerationConfig(
+        max_length=arguments.window, decoder_start_token_id=VOCABULARY, pad_token_id=VOCABULARY,
+        bos_token_id=VOCABULARY, guidance_scale=3.0, do_sample=True)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(arguments.folder, max_shard_size="8GB")
+    write_tokenizer(arguments.folder)
+    (arguments.folder / "README.md").write_text("---\nlicense: cc0-1.0\n---\nRandom weights, to measure speed.\n")
+    parameters = sum(weight.numel() for weight in model.parameters())
+    print(f"{arguments.folder}: {parameters / 1e6:.0f} million random weights")
+
+
+if __name__ == "__main__":
+    main()
