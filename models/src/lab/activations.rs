@@ -9,7 +9,10 @@
 //! Files are untrusted: shapes, labels and tracks are checked when they are opened, and every value when it is read.
 //! They are memory-mapped and read in chunks, so that their length does not matter.
 
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ndarray::ArrayView2;
 use serde::Deserialize;
@@ -24,17 +27,24 @@ use crate::bundle::hexadecimal;
 const CHUNK: usize = 8 << 20;
 const CHUNK_ROWS: usize = 1_024;
 
-/// What the metadata `reading` say of positions.
+/// How audio was read, as the metadata `reading` say it.
 #[derive(Deserialize)]
-struct Reading {
-    pooling: Pooling,
-    every: usize,
+pub struct Read {
+    /// What the decoder attended to; empty for nothing.
+    #[serde(default)]
+    pub prompt: String,
+    /// Which positions became rows.
+    pub pooling: Pooling,
+    /// n of every n-th position.
+    pub every: NonZeroUsize,
 }
 
 /// Activation files, opened and checked.
 #[derive(Debug)]
 pub struct Activations {
-    files: Vec<ActivationFile>,
+    files: Arc<[ActivationFile]>,
+    /// The rows that take part, counted over all files, ascending; `None` for all.
+    kept: Option<Vec<usize>>,
     places: Vec<Place>,
     /// For each of them.
     widths: Vec<usize>,
@@ -105,7 +115,52 @@ impl Activations {
             LabError::File { file: files.join(", "), reason }
         })?;
         let widths = places.values().copied().collect();
-        Ok(Self { files, places: places.into_keys().collect(), widths, label: label.name, samples, model })
+        Ok(Self {
+            files: files.into(),
+            kept: None,
+            places: places.into_keys().collect(),
+            widths,
+            label: label.name,
+            samples,
+            model,
+        })
+    }
+
+    /// The same with the rows of some tracks alone; `tracks` are indices into those of the
+    /// [samples](Self::samples).
+    ///
+    /// # Errors
+    /// [`LabError::Request`] if they are of fewer than two classes.
+    pub fn of_tracks(&self, tracks: &BTreeSet<usize>) -> Result<Self, LabError> {
+        let rows: Vec<usize> =
+            (0..self.samples.rows()).filter(|&row| tracks.contains(&self.samples.track_of(row))).collect();
+        let of = |row: &usize| &self.samples.tracks()[self.samples.track_of(*row)];
+        let labels: Vec<i64> =
+            rows.iter().map(|row| i64::try_from(of(row).class).unwrap_or(i64::MAX)).collect();
+        let ids: Vec<i64> = rows.iter().map(|row| of(row).id).collect();
+        let names = self.samples.classes().to_vec();
+        let samples = Samples::new(Some(names), &labels, &ids).map_err(|reason| {
+            LabError::request(format!("some of the tracks cannot be used alone: {reason}"))
+        })?;
+        Ok(Self {
+            files: Arc::clone(&self.files),
+            kept: Some(rows.iter().map(|&row| self.row(row)).collect()),
+            places: self.places.clone(),
+            widths: self.widths.clone(),
+            label: self.label.clone(),
+            samples,
+            model: self.model.clone(),
+        })
+    }
+
+    /// The row of the files that a row is.
+    fn row(&self, row: usize) -> usize {
+        self.kept.as_ref().map_or(row, |kept| kept[row])
+    }
+
+    /// How the audio was read, if the files say so.
+    pub(super) fn reading(&self) -> Option<Read> {
+        serde_json::from_str(&self.files[0].metadata("reading")?).ok()
     }
 
     /// The places that the files have activations of, in order, at least one.
@@ -151,21 +206,24 @@ impl Activations {
     /// Which positions of a segment the rows are of, in words, if the files say so.
     #[must_use]
     pub fn positions(&self) -> Option<String> {
-        let reading: Reading = serde_json::from_str(&self.files[0].metadata("reading")?).ok()?;
-        let every = reading.every;
-        Some(match reading.pooling {
+        let Read { pooling, every, .. } = self.reading()?;
+        Some(match pooling {
             Pooling::Last => "the last position".to_owned(),
             Pooling::Mean => format!("the mean over every {every}th position"),
             Pooling::Each => format!("every {every}th position"),
         })
     }
 
-    /// Hash of the files' headers, first labels and tracks: equal for two runs on the same data, wherever they lie.
+    /// Hash of the files' headers, first labels and tracks, and of which rows take part if not all do: equal for two runs
+    /// on the same data, wherever they lie.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hasher = Sha256::new();
-        for file in &self.files {
+        for file in &*self.files {
             file.identity().into_iter().for_each(|bytes| hasher.update(bytes));
+        }
+        for &row in self.kept.iter().flatten() {
+            hasher.update((row as u64).to_le_bytes());
         }
         hexadecimal(&hasher.finalize())
     }
@@ -184,10 +242,11 @@ impl Activations {
         let mut values = Vec::new();
         for chunk in rows.chunks((CHUNK / (8 * width)).clamp(1, CHUNK_ROWS)) {
             values.clear();
-            for file in &self.files {
-                let first = chunk.partition_point(|&row| row < file.rows.start);
-                let end = chunk.partition_point(|&row| row < file.rows.end);
-                file.append(&tensor, width, &chunk[first..end], &mut values)?;
+            let rows: Vec<usize> = chunk.iter().map(|&row| self.row(row)).collect();
+            for file in &*self.files {
+                let first = rows.partition_point(|&row| row < file.rows.start);
+                let end = rows.partition_point(|&row| row < file.rows.end);
+                file.append(&tensor, width, &rows[first..end], &mut values)?;
             }
             let matrix = ArrayView2::from_shape((chunk.len(), width), &values)
                 .map_err(|_| LabError::request(format!("{place} has no such rows")))?;

@@ -60,7 +60,7 @@ fn folders(root: &Path) -> Result<Dataset, LabError> {
     }
     let mut found = Vec::new();
     for folder in folders {
-        let files: Vec<PathBuf> = entries(&folder)?.into_iter().filter(|path| is_audio(path)).collect();
+        let files = recordings(&folder)?;
         if files.is_empty() {
             return Err(LabError::request(format!(
                 "{} holds no audio file; put the class's audio there",
@@ -70,6 +70,14 @@ fn folders(root: &Path) -> Result<Dataset, LabError> {
         found.extend(files.into_iter().map(|path| (name(&folder), path, None)));
     }
     Ok(Dataset::new(found))
+}
+
+/// The audio files of a folder, sorted.
+///
+/// # Errors
+/// [`LabError::Read`].
+pub(super) fn recordings(folder: &Path) -> Result<Vec<PathBuf>, LabError> {
+    Ok(entries(folder)?.into_iter().filter(|path| path.is_file() && is_audio(path)).collect())
 }
 
 fn gtzan(root: &Path) -> Result<Dataset, LabError> {

@@ -11,6 +11,9 @@
 //! - [`probe`] measures how well the classes are read at a place, against labels dealt anew; [`Recommendation`] says in
 //!   words where and how to steer.
 //! - [`evaluate`] has a [`judge`] hear whether a vector steers where it should, beside random directions and the prompt.
+//! - [`strength`] searches where and how strongly a vector should act, as an [`ear`] hears it: a judge, or the model
+//!   itself.
+//! - [`lesson`] is all of that at once, from two folders of audio to a vector and a page about it.
 //! - [`cluster`] groups rows without their labels, and [`Contingency`] tells how well the groups agree with them.
 //!
 //! Three rules hold throughout. Data are split **by track**: a fold is a property of a track, and rows have none of their
@@ -22,9 +25,12 @@ mod activation_file;
 mod activations;
 mod agreement;
 mod audio;
+mod clips;
 mod contrast;
+mod control;
 mod dataset;
 mod directions;
+pub mod ear;
 mod error;
 pub mod evaluate;
 mod examples;
@@ -37,6 +43,7 @@ pub mod judge;
 mod kmeans;
 mod labels;
 mod layout;
+pub mod lesson;
 mod logistic;
 mod metadata;
 mod moments;
@@ -45,7 +52,9 @@ mod place;
 mod pools;
 mod positions;
 mod probe;
+mod progress;
 mod prompts;
+mod quality;
 mod random;
 mod readout;
 mod recommendation;
@@ -55,9 +64,12 @@ mod ridge;
 mod samples;
 mod score;
 mod shard;
+mod statistics;
+pub mod strength;
 mod sufficient;
 mod table;
 mod vector_file;
+mod whole;
 
 pub use activations::Activations;
 pub use agreement::{Contingency, hungarian_order};
@@ -75,6 +87,7 @@ pub use place::Place;
 pub use pools::Pooling;
 pub use positions::{PositionScore, Positions, check_same_music};
 pub use probe::{Baseline, ClassScore, ProbeScore, ProbeSettings, probe};
+pub use progress::{Progress, Stage};
 pub use prompts::Prompts;
 pub use recommendation::Recommendation;
 pub use recorder::{Extraction, ExtractionSettings, Skipped};
@@ -82,4 +95,4 @@ pub use samples::{Samples, Track};
 pub use score::{Estimate, Score};
 pub use shard::Shard;
 pub use sufficient::{RowStatistics, write_statistics};
-pub use vector_file::{DraftSummary, VectorDraft};
+pub use vector_file::{DraftSummary, PlaceScore, VectorDraft};

@@ -7,6 +7,7 @@ mod generate;
 mod import;
 mod info;
 mod lab;
+mod learn;
 mod output;
 mod replay;
 mod steering;
@@ -46,6 +47,8 @@ enum Command {
     Info(info::Info),
     /// Check what generating needs on this machine, and say what is wrong.
     Doctor(doctor::Doctor),
+    /// Learn a vector from two folders of recordings, and say whether it works.
+    Learn(Box<learn::Learn>),
     /// List, show, combine, compare and convert steering vectors.
     #[command(subcommand)]
     Vectors(vectors::Vectors),
@@ -73,6 +76,7 @@ fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Learn(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Lab(command) => command.run(),
         Command::Bench(command) => command.run(),

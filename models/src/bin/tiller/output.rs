@@ -8,6 +8,7 @@ use clap::Args;
 use hound::{SampleFormat, WavSpec, WavWriter};
 use indicatif::{ProgressBar, ProgressStyle};
 use tempfile::NamedTempFile;
+use tiller_models::lab::Progress;
 
 use super::Fallible;
 
@@ -30,6 +31,18 @@ impl Reporting {
             bar.set_style(style);
         }
         bar.with_message(what)
+    }
+
+    /// Moves a bar to where long work of the lab is.
+    pub fn show(bar: &ProgressBar, progress: Progress) {
+        let message = progress.stage.to_string();
+        if bar.message() != message {
+            // The time that is left is of this stage alone.
+            bar.reset();
+            bar.set_message(message);
+        }
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
     }
 
     /// The result, as JSON or as a line for people.

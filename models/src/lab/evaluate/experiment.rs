@@ -1,17 +1,12 @@
 //! What is compared with what, and what makes each clip.
 
-use std::collections::BTreeMap;
-use std::f64::consts::TAU;
 use std::num::NonZeroU64;
 
 use serde::Serialize;
 
-use crate::bundle::Architecture;
 use crate::lab::LabError;
-use crate::lab::random::Random;
 use crate::musicgen::{Engine, Recipe, Sampling};
 use crate::steering::{Layers, Rows, Scale, Slot, Steering, StrengthCurve, Vector};
-use crate::tensor_file;
 
 /// What is compared with what. All clips of a seed share their random numbers.
 #[derive(Debug, Clone, Serialize)]
@@ -137,32 +132,4 @@ impl Condition {
             Self::Prompt => "prompt".to_owned(),
         }
     }
-}
-
-/// A vector with directions of a uniform distribution at the places of `vector`, decided by the seed. Steering takes
-/// directions at length 1, so that it acts as strongly.
-pub(super) fn random_vector(
-    vector: &Vector,
-    architecture: &Architecture,
-    seed: u64,
-) -> Result<Vector, LabError> {
-    let mut tensors = BTreeMap::new();
-    for (place, (site, layer)) in vector.places().enumerate() {
-        let mut random = Random::new(seed, "tiller/lab/evaluate", place);
-        // A normal distribution looks the same in all directions; 1 - unit is never 0.
-        let mut normal = || ((-2.0 * (1.0 - random.unit()).ln()).sqrt() * (TAU * random.unit()).cos()) as f32;
-        let values = (0..architecture.width).map(|_| normal()).collect();
-        tensors.insert(format!("{site}.{layer}"), values);
-    }
-    let sites = serde_json::to_string(vector.sites()).unwrap_or_default();
-    let layers = serde_json::to_string(&vector.recommended_layers()).unwrap_or_default();
-    let metadata = [
-        ("format", "tiller-vector/1"),
-        ("concept", "a random direction"),
-        ("sites", &sites),
-        ("layers", &layers),
-    ];
-    let metadata = metadata.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let bytes = tensor_file::of_vectors(&metadata, &tensors);
-    Vector::from_bytes(&bytes, "a random direction").map_err(|error| LabError::request(error.to_string()))
 }

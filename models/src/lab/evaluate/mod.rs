@@ -5,26 +5,23 @@
 //! heard, and another judge costs no generation. A clip that is there is taken only if its recipe is the very one.
 
 mod experiment;
-mod quality;
 mod report;
-mod statistics;
 
 pub use experiment::{Condition, Experiment};
 pub use report::{Clip, Heard, Report};
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::LabError;
+use super::clips::{self, Sound};
+use super::control::random_vector;
 use super::judge::{Judge, label_of};
-use crate::encodec;
-use crate::musicgen::{Cancel, Engine, Recipe, Take, generate, stop_if};
+use super::quality::{Picture, clipping, silence};
+use super::whole;
+use crate::musicgen::{Cancel, Engine, stop_if};
 use crate::steering::Vector;
-
-use experiment::random_vector;
-use quality::{Picture, clipping, silence};
 
 /// Runs what is missing of an experiment in `folder`, and hears all of it. Writes `clips/CONDITION-SEED.json` (the label
 /// of each clip), `results.json` and `table.md`; each appears whole or not at all.
@@ -63,15 +60,10 @@ pub fn evaluate(
             let steered_by = if matches!(condition, Condition::Random { .. }) { &random } else { vector };
             let recipe = experiment.recipe(engine, condition, seed, steered_by);
             let place = clips.join(format!("{}-{seed}.json", condition.name()));
-            let take = take(engine, recipe, steered_by, &place, cancel)?;
-            let audio = encodec::decode(engine, &take.codes)?;
-            let codec = &architecture.codec;
-            let mono: Vec<f32> = audio
-                .chunks_exact(codec.channels)
-                .map(|sample| sample.iter().sum::<f32>() / codec.channels as f32)
-                .collect();
-            let picture = Picture::new(&mono, codec.sample_rate);
-            let told = judge.hear(&mono, codec.sample_rate)?;
+            let take = clips::take(engine, recipe, Some(steered_by), &place, cancel)?;
+            let Sound { audio, mono, sample_rate } = Sound::of(engine, &take.codes)?;
+            let picture = Picture::new(&mono, sample_rate);
+            let told = judge.hear(&mono, sample_rate)?;
             let [source, target] = labels.map(|label| told[label]);
             let both = source + target;
             let distance = match condition {
@@ -89,7 +81,7 @@ pub fn evaluate(
                 // A judge that hears neither prefers neither.
                 normalised: if both > 0.0 { target / both } else { 0.5 },
                 distance,
-                silence: silence(&mono, codec.sample_rate),
+                silence: silence(&mono, sample_rate),
                 clipping: clipping(&audio),
             });
             done += 1;
@@ -122,51 +114,7 @@ pub fn evaluate(
     };
     // A report is made of strings, numbers, lists and structs, which serde_json cannot fail on.
     let results = serde_json::to_vec_pretty(&report).unwrap_or_default();
-    write(&folder.join("results.json"), &results)?;
-    write(&folder.join("table.md"), report.tables().as_bytes())?;
+    whole::write(&folder.join("results.json"), &results)?;
+    whole::write(&folder.join("table.md"), report.tables().as_bytes())?;
     Ok(report)
-}
-
-/// The clip at `place`, made if it is not there.
-fn take(
-    engine: &Arc<Engine>,
-    recipe: Recipe,
-    vector: &Arc<Vector>,
-    place: &Path,
-    cancel: &Cancel,
-) -> Result<Take, LabError> {
-    let off = |reason: String| LabError::File { file: place.display().to_string(), reason };
-    match fs::read_to_string(place) {
-        Ok(text) => {
-            let take = Take::from_json(&text).map_err(|error| off(error.to_string()))?;
-            // The recipe itself is compared, because the id in the file is only what the file says.
-            if take.recipe.id() != recipe.id() {
-                return Err(off("it is the clip of another experiment; choose another folder".to_owned()));
-            }
-            if take.codes.frames() != recipe.frames {
-                return Err(off("it is not whole; remove it, and it is made again".to_owned()));
-            }
-            take.check(engine.bundle())?;
-            Ok(take)
-        }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let vectors = [Arc::clone(vector)];
-            let used = if recipe.steering.slots.is_empty() { &[][..] } else { &vectors[..] };
-            let take = generate(engine, recipe, used, cancel, |_| {})?;
-            write(place, &serde_json::to_vec(&take).map_err(|error| off(error.to_string()))?)?;
-            Ok(take)
-        }
-        Err(source) => Err(LabError::Read { path: place.to_owned(), source }),
-    }
-}
-
-/// Writes a file beside its place and moves it there.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), LabError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let whole = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path).map(drop).map_err(|error| error.error)
-    };
-    whole().map_err(|source| LabError::Write { path: path.to_owned(), source })
 }

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::experiment::{Condition, Experiment};
-use super::statistics::{bootstrap_mean, cohen_d, mean, sign_flip};
 use crate::lab::Estimate;
+use crate::lab::statistics::{bootstrap_mean, cohen_d, mean, sign_flip};
 
 /// What is measured of one clip.
 #[derive(Debug, Clone, Serialize)]

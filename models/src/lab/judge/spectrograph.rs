@@ -79,6 +79,11 @@ impl Spectrograph {
         out
     }
 
+    /// The [frames](Self::frames) of a clip and how many bands each has.
+    pub fn picture(&self, audio: &[f32]) -> (Vec<f32>, usize) {
+        (self.frames(audio), self.bands.len())
+    }
+
     fn compress(&self, power: f64) -> f64 {
         match &self.log {
             None => power,

@@ -10,6 +10,7 @@ mod merge;
 mod plots;
 mod probe;
 mod statistics;
+pub(crate) mod strength;
 
 use std::path::PathBuf;
 
@@ -38,6 +39,8 @@ pub(crate) enum Lab {
     JudgeImport(judge_import::JudgeImport),
     /// Say how likely a judge finds each label for some clips.
     Judge(judge::Judge),
+    /// Search where and how strongly a vector should act, and write it into its file.
+    Strength(Box<strength::Strength>),
     /// Hear whether a vector steers where it should, beside random directions and the prompt.
     Evaluate(Box<evaluate::Evaluate>),
 }
@@ -53,6 +56,7 @@ impl Lab {
             Self::Cluster(cluster) => cluster.run(),
             Self::JudgeImport(judge_import) => judge_import.run(),
             Self::Judge(judge) => judge.run(),
+            Self::Strength(strength) => strength.run(),
             Self::Evaluate(evaluate) => evaluate.run(),
         }
     }

@@ -1,7 +1,7 @@
 //! Statistics of differences between clips of the same seed.
 
-use crate::lab::Estimate;
-use crate::lab::random::Random;
+use super::Estimate;
+use super::random::Random;
 
 /// Replicates of a bootstrap, and of a permutation test that cannot try all signs.
 const REPLICATES: usize = 10_000;

@@ -1,6 +1,6 @@
 //! What is wrong with a clip, whatever it plays, and how far two clips are apart.
 
-use crate::lab::judge::Spectrograph;
+use super::judge::Spectrograph;
 
 /// Root mean square of a silent part, full scale 1: -60 dB.
 const SILENCE: f64 = 1e-3;
