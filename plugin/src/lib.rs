@@ -2,11 +2,13 @@
 //!
 //! This file is an instance's life in order: made, shown, saved, activated, played, dropped. What happens at each point
 //! is a module's business: [`params`] and [`state`] are what a host stores, [`timeline`] says what sounds when,
-//! [`audio`] mixes it, [`renderer`] makes it in the background, [`editor`] shows it, [`presets`] keep how it is made.
+//! [`audio`] mixes it, [`renderer`] makes it in the background, [`editor`] shows it, [`presets`] keep how it is made, and
+//! [`lessons`] teach the model new vectors.
 
 pub mod audio;
 pub mod editor;
 pub mod instance;
+pub mod lessons;
 pub mod params;
 pub mod preferences;
 pub mod presets;
@@ -22,6 +24,7 @@ use nice_plug::prelude::*;
 
 use audio::{Block, Note, Player};
 use instance::Instance;
+use lessons::School;
 use renderer::{Renderer, Waker};
 use timeline::Landing;
 
@@ -34,6 +37,7 @@ pub struct Tiller {
     player: Player,
     renderer: Arc<Renderer>,
     waker: Waker,
+    school: Arc<School>,
     offline: bool,
 }
 
@@ -46,7 +50,7 @@ impl Default for Tiller {
         serve_on_change(&instance, &renderer);
         let player = Player::new(instance.clone(), ends);
         let waker = renderer.waker();
-        Self { instance, player, renderer, waker, offline: false }
+        Self { instance, player, renderer, waker, school: School::shared(), offline: false }
     }
 }
 
@@ -94,7 +98,7 @@ impl Plugin for Tiller {
 
     // Shown.
     fn editor(&mut self, _executor: AsyncExecutor<Self>) -> Option<Self::Editor> {
-        editor::window(self.instance.clone(), &self.renderer)
+        editor::window(self.instance.clone(), &self.renderer, &self.school)
     }
 
     // Activated: only now the sample rate is known, and only now the renderer's thread is needed.

@@ -1,13 +1,23 @@
-//! The name, the model in use and where it runs, presets, settings, the data folder.
+//! The name, the model in use and where it runs, lessons, presets, settings, the data folder.
+
+use std::sync::Weak;
 
 use egui::{Align, Layout, RichText};
 use tiller_models::bundle::discovery;
 
+use super::learn::Learn;
 use super::presets::Presets;
 use super::scene::Scene;
 use super::{settings, theme};
+use crate::lessons::School;
 
-pub fn show(ui: &mut egui::Ui, scene: &Scene, presets: &mut Presets) {
+pub fn show(
+    ui: &mut egui::Ui,
+    scene: &Scene,
+    presets: &mut Presets,
+    learn: &mut Learn,
+    school: &Weak<School>,
+) {
     ui.horizontal(|ui| {
         mark(ui);
         ui.label(RichText::new("Tiller").heading().strong().color(theme::TEXT));
@@ -19,6 +29,9 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene, presets: &mut Presets) {
             }
             settings::show(ui, scene);
             presets.show(ui, scene);
+            if let Some(school) = school.upgrade() {
+                learn.show(ui, scene, &school);
+            }
             ui.add_space(theme::GAP);
             let (text, colour) = match &scene.view.model {
                 Some(Ok(model)) => (format!("{}  \u{b7}  {}", model.name, model.runs_on), theme::QUIET),

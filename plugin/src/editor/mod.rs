@@ -10,6 +10,7 @@ mod drag;
 mod fit;
 mod generate;
 mod header;
+mod learn;
 mod messages;
 mod number;
 mod presets;
@@ -33,6 +34,7 @@ use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, create_egui_editor};
 
 use crate::instance::Instance;
+use crate::lessons::School;
 use crate::renderer::Renderer;
 use scene::Scene;
 
@@ -51,16 +53,19 @@ pub struct App {
     instance: Arc<Instance>,
     /// Weak, so that a window the host forgot about keeps no thread alive.
     renderer: Weak<Renderer>,
+    /// Weak for the same reason.
+    school: Weak<School>,
     gui: Option<GuiContext>,
     prompt: prompt::Prompt,
     presets: presets::Presets,
+    learn: learn::Learn,
     takes: takes::Takes,
     messages: messages::Messages,
     dirty: dirty::Dirty,
 }
 
 /// The window of an instance.
-pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Window> {
+pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>, school: &Arc<School>) -> Option<Window> {
     let (width, height) = SMALLEST;
     let resize = ResizeHint {
         can_resize: true,
@@ -76,9 +81,11 @@ pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>) -> Option<Windo
         App {
             instance,
             renderer: Arc::downgrade(renderer),
+            school: Arc::downgrade(school),
             gui: None,
             prompt: prompt::Prompt::default(),
             presets: presets::Presets::default(),
+            learn: learn::Learn::default(),
             takes: takes::Takes::default(),
             messages: messages::Messages::default(),
             dirty: dirty::Dirty::default(),
@@ -108,12 +115,12 @@ impl NiceEguiApp for App {
         let scene = Scene::now(&self.instance, &self.renderer, gui.param_setter());
         self.dirty.tell(ui, &scene);
         shortcuts(ui, &scene, &mut self.takes);
-        take_files(ui, &scene);
+        take_files(ui, &scene, &mut self.learn);
         let ground = egui::Frame::new().fill(theme::GROUND).inner_margin(12);
         egui::Panel::top("header")
             .frame(ground)
             .show_separator_line(false)
-            .show(ui, |ui| header::show(ui, &scene, &mut self.presets));
+            .show(ui, |ui| header::show(ui, &scene, &mut self.presets, &mut self.learn, &self.school));
         egui::Panel::bottom("messages")
             .frame(ground.inner_margin(egui::Margin { left: 12, right: 12, top: 0, bottom: 12 }))
             .show_separator_line(false)
@@ -177,9 +184,12 @@ fn shortcuts(ui: &egui::Ui, scene: &Scene, takes: &mut takes::Takes) {
     }
 }
 
-/// A vector file dropped onto the window goes into the first free slot.
-fn take_files(ui: &egui::Ui, scene: &Scene) {
+/// A vector file dropped onto the window goes into the first free slot, a folder into the next lesson.
+fn take_files(ui: &egui::Ui, scene: &Scene, learn: &mut learn::Learn) {
     for file in ui.ctx().input(|input| input.raw.dropped_files.clone()) {
-        scene.drop_vector(file.path());
+        match file.path() {
+            folder if folder.is_dir() => learn.drop_folder(folder),
+            file => scene.drop_vector(file),
+        }
     }
 }

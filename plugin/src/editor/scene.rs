@@ -96,6 +96,18 @@ impl<'a> Scene<'a> {
         });
     }
 
+    /// What to call when a lesson stands otherwise, from any thread.
+    pub fn on_lesson(&self) -> impl Fn(bool) + Send + 'static {
+        let repaint = self.instance.repaint.clone();
+        let waker = self.renderer.upgrade().map(|renderer| renderer.waker());
+        move |is_new| {
+            if let Some(waker) = waker.as_ref().filter(|_| is_new) {
+                waker.vectors_changed();
+            }
+            repaint.request_repaint();
+        }
+    }
+
     fn rouse(&self) {
         if let Some(renderer) = self.renderer.upgrade() {
             renderer.attach(self.instance);

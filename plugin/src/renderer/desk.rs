@@ -55,6 +55,11 @@ impl Desk {
         self.instance.ptr_eq(instance)
     }
 
+    /// Looks again for the model and its vectors when they are shown next.
+    pub fn forget_model(&mut self) {
+        self.model = None;
+    }
+
     /// Answers presses of Generate, follows what the transport passed, and brings the pieces in line with the project.
     pub fn attend(&mut self, studio: &mut dyn Studio) {
         let Some(instance) = self.instance.upgrade() else { return };

@@ -308,7 +308,11 @@ impl Work for Decode {
     }
 }
 
-fn open_bundle(settings: &Settings, cancelled: &dyn Fn() -> bool) -> Result<Bundle, String> {
+/// The bundle in use.
+///
+/// # Errors
+/// A sentence that says what is missing or wrong with it; anything once `cancelled` says so.
+pub(crate) fn open_bundle(settings: &Settings, cancelled: &dyn Fn() -> bool) -> Result<Bundle, String> {
     let folder = match settings.bundle.as_str() {
         "" => discovery::find_default(module_file().as_deref()).map_err(sentence)?,
         named => PathBuf::from(named),
@@ -316,7 +320,11 @@ fn open_bundle(settings: &Settings, cancelled: &dyn Fn() -> bool) -> Result<Bund
     Bundle::open_unless(&folder, cancelled).map_err(sentence)
 }
 
-fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {
+/// How a bundle is run in a host.
+///
+/// # Errors
+/// A sentence about a provider or a precision that there is not.
+pub(crate) fn options(provider: &str, precision: &str) -> Result<EngineOptions, String> {
     let provider = provider.parse::<Provider>().map_err(sentence)?;
     let precision = match precision {
         "" => None,
@@ -334,7 +342,8 @@ pub(super) fn planar(interleaved: &[f32], channels: usize) -> Vec<Vec<f32>> {
 }
 
 /// An error as a sentence of its own.
-pub(super) fn sentence(error: impl std::fmt::Display) -> String {
+/// An error as a sentence.
+pub(crate) fn sentence(error: impl std::fmt::Display) -> String {
     let text = error.to_string();
     let mut letters = text.chars();
     let capital = letters.next().map(|first| first.to_uppercase().collect::<String>()).unwrap_or_default();

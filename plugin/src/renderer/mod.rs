@@ -32,6 +32,7 @@ mod wording;
 
 pub use cache::{Cache, Kept, Key};
 pub use engine::Models;
+pub(crate) use engine::{open_bundle, options, sentence};
 pub use recipe::again;
 pub use studio::{
     Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work,

@@ -1,6 +1,6 @@
 //! The thread, and who may use it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
@@ -33,6 +33,8 @@ struct Core {
     stop: AtomicBool,
     thread: OnceLock<Thread>,
     underway: Underway,
+    /// Counts the times that there were other vectors than before.
+    vectors: AtomicU64,
 }
 
 /// Rouses the renderer, from any thread.
@@ -45,6 +47,12 @@ impl Waker {
         if let Some(thread) = self.0.thread.get() {
             thread.unpark();
         }
+    }
+
+    /// There is a new vector file: whoever shows which there are looks again.
+    pub fn vectors_changed(&self) {
+        self.0.vectors.fetch_add(1, Ordering::Release);
+        self.wake();
     }
 }
 
@@ -70,6 +78,7 @@ impl Renderer {
                 stop: AtomicBool::new(false),
                 thread: OnceLock::new(),
                 underway: Underway::default(),
+                vectors: AtomicU64::new(0),
             }),
             factory: Arc::new(studio),
             thread: Mutex::default(),
@@ -138,8 +147,14 @@ fn run(core: &Core, factory: &Factory) {
     let mut studio = factory();
     let mut desks: Vec<Desk> = Vec::new();
     let mut loaded = false;
+    let mut vectors = 0;
     while !core.stop.load(Ordering::Acquire) {
         seat(core, &mut desks);
+        let changes = core.vectors.load(Ordering::Acquire);
+        if changes != vectors {
+            vectors = changes;
+            desks.iter_mut().for_each(Desk::forget_model);
+        }
         for desk in &mut desks {
             desk.attend(&mut *studio);
         }

@@ -17,6 +17,7 @@ mod cancelling;
 mod faults;
 mod fitting;
 mod inferring;
+mod learning;
 mod looking_ahead;
 mod misses;
 mod offline;

@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tiller::renderer::{Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, Work};
+use tiller::renderer::{
+    Audio, Decoder, Identify, Made, ModelCard, Stage, Step, Strengths, Studio, VectorChoice, Work,
+};
 use tiller::state::{MadeBy, PackedCodes, Recipe, Settings, curve};
 use tiller_models::codes::Codes;
 use tiller_models::musicgen::Cancel;
@@ -30,6 +32,8 @@ pub struct Log {
     pub hold: AtomicBool,
     /// Seeds of takes in the order in which they became whole.
     pub whole: Mutex<Vec<u64>>,
+    /// Vectors that can be chosen.
+    pub vectors: Mutex<Vec<VectorChoice>>,
 }
 
 /// The studio. Prompts that matter: `fail` fails, `panic` panics, `slow` takes 2 ms for each frame, `forever` never
@@ -89,7 +93,8 @@ impl Studio for Tones {
     }
 
     fn model(&mut self, _settings: &Settings) -> Result<ModelCard, String> {
-        Ok(ModelCard { name: "tones".into(), ..ModelCard::default() })
+        let vectors = self.0.vectors.lock().unwrap().clone();
+        Ok(ModelCard { name: "tones".into(), vectors, ..ModelCard::default() })
     }
 
     fn rest(&mut self) {}
