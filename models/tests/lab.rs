@@ -362,9 +362,11 @@ fn separated_clusters_are_found_and_matched_with_their_classes() {
     let plot = folder.name("cluster.svg");
     let found = succeeded(&lab(&["cluster", "--activations", &activations, "--plot", &plot, "--json"]));
     let svg = std::fs::read_to_string(&plot).unwrap();
-    // White ground, two indices at three places and the matrix, and a frame.
-    assert_eq!(svg.matches("<rect").count(), 1 + 2 * 3 + 16 + 1);
-    assert!(svg.contains("Jaccard index of clusters and classes at the residual stream of layer 1"));
+    // White ground, two indices at three places, a matrix for each site, and a frame.
+    assert_eq!(svg.matches("<rect").count(), 1 + 2 * 3 + 2 * 16 + 1);
+    for place in ["residual stream of layer 1", "attention output of layer 0"] {
+        assert!(svg.contains(&format!("Jaccard index of clusters and classes at the {place}")), "{place}");
+    }
     let refusal = refused(&lab(&["cluster", "--activations", &activations, "--plot", "a.png"]));
     assert!(refusal.contains("ends in .svg"), "{refusal}");
     assert_eq!((&found["best"]["site"], &found["best"]["layer"]), (&"residual".into(), &1.into()));

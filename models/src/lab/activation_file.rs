@@ -14,7 +14,7 @@ use memmap2::UncheckedAdvice;
 use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensors};
 
-use super::labels::{Label, labels};
+use super::labels::{Label, MORE, labels};
 use super::{LabError, Place};
 use crate::steering::Site;
 
@@ -116,8 +116,13 @@ impl ActivationFile {
     }
 
     /// What decides a split and a fingerprint: the header, labels and tracks.
-    pub fn identity(&self) -> [&[u8]; 3] {
-        [&self.bytes[..self.start], self.data("label"), self.data("track")]
+    pub fn identity(&self) -> Vec<&[u8]> {
+        let mut more: Vec<String> =
+            self.header.tensors().into_keys().filter(|name| name.starts_with(MORE)).collect();
+        more.sort();
+        let mut parts = vec![&self.bytes[..self.start], self.data("label"), self.data("track")];
+        parts.extend(more.iter().map(|name| self.data(name)));
+        parts
     }
 
     /// The bytes of a tensor that is there.

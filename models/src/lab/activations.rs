@@ -214,8 +214,8 @@ impl Activations {
         })
     }
 
-    /// Hash of the files' headers, first labels and tracks, and of which rows take part if not all do: equal for two runs
-    /// on the same data, wherever they lie.
+    /// Hash of the files' headers, labels and tracks, and of which rows take part if not all do: equal for two runs on
+    /// the same data, wherever they lie.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         let mut hasher = Sha256::new();

@@ -12,7 +12,7 @@ use safetensors::tensor::Metadata;
 use super::metadata::{class_names, names_of};
 
 /// The first part of the names of further labels.
-const MORE: &str = "label.";
+pub const MORE: &str = "label.";
 
 /// A label that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]

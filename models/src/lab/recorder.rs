@@ -5,6 +5,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -80,6 +81,7 @@ pub struct Recorder {
     /// Segments met, by this run.
     met: usize,
     resumed: usize,
+    decoding: Duration,
 }
 
 impl Recorder {
@@ -133,7 +135,7 @@ impl Recorder {
         let bundle = engine.bundle().id();
         let identity = json!({ "metadata": metadata, "bundle": bundle, "source": source }).to_string();
         let records = Records::open(partial, &identity, layout)?;
-        Ok(Self { pools, metadata, met: 0, resumed: records.count(), records })
+        Ok(Self { pools, metadata, met: 0, resumed: records.count(), decoding: Duration::ZERO, records })
     }
 
     /// Counts a segment, and says whether an earlier run has read it already.
@@ -153,14 +155,16 @@ impl Recorder {
         classes: &[usize],
         track: i64,
     ) -> Result<(), LabError> {
+        let started = Instant::now();
         let values = self.pools.read(reading, codes)?;
+        self.decoding += started.elapsed();
         self.records.append(classes, track, &values)
     }
 
     /// All is read.
     pub fn finish(self, skipped: Vec<Skipped>) -> Extraction {
-        let Self { pools, records, metadata, resumed, .. } = self;
-        Extraction { pools, records, metadata, skipped, resumed }
+        let Self { pools, records, metadata, resumed, decoding, .. } = self;
+        Extraction { pools, records, metadata, skipped, resumed, decoding }
     }
 }
 
@@ -172,6 +176,7 @@ pub struct Extraction {
     metadata: Vec<BTreeMap<String, String>>,
     skipped: Vec<Skipped>,
     resumed: usize,
+    decoding: Duration,
 }
 
 impl Extraction {
@@ -185,6 +190,12 @@ impl Extraction {
     #[must_use]
     pub fn resumed(&self) -> usize {
         self.resumed
+    }
+
+    /// How long this run's decoder has read: without audio and codec, and without generating.
+    #[must_use]
+    pub fn decoding(&self) -> Duration {
+        self.decoding
     }
 
     /// Files that were of no use, or in part.

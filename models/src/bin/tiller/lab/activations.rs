@@ -132,6 +132,7 @@ impl Extract {
             "out": out,
             "segments": found.segments(),
             "resumed": found.resumed(),
+            "decoder_seconds": found.decoding().as_secs_f64(),
             "skipped": found.skipped(),
             "classes": music.classes(),
             "tracks_are": music.tracks(),

@@ -1,10 +1,12 @@
 //! `tiller lab cluster`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use clap::Args;
 use serde_json::{Value, json};
 use tiller_models::lab::{Activations, Contingency, HeatMap, Place, cluster, hungarian_order};
+use tiller_models::steering::Site;
 
 use super::super::output::Reporting;
 use super::super::{Fallible, Outcome};
@@ -36,6 +38,18 @@ struct Found {
     place: Place,
     table: Contingency,
     inertia: f64,
+}
+
+/// Of each site, and of the heads, the place with the best ARI; the first of equals.
+fn best_of_sites(all: &[Found]) -> Vec<&Found> {
+    let mut best: BTreeMap<(Site, bool), &Found> = BTreeMap::new();
+    for found in all {
+        let known = best.entry((found.place.site, found.place.head.is_some())).or_insert(found);
+        if found.table.adjusted_rand() > known.table.adjusted_rand() {
+            *known = found;
+        }
+    }
+    best.into_values().collect()
 }
 
 impl Cluster {
@@ -122,13 +136,20 @@ impl Cluster {
         let figures: Vec<(Place, Vec<f64>)> =
             all.iter().map(|found| (found.place, agreements(found))).collect();
         let mut maps = plots::of_places("Clusters", &["ARI", "NMI"].map(str::to_owned), &figures, best.place);
-        maps.push(HeatMap {
-            title: format!("Jaccard index of clusters and classes at {}", best.place),
-            rows: order.iter().map(|cluster| format!("cluster {cluster}")).collect(),
-            columns: names,
-            values: matrix.iter().map(|row| row.iter().map(|&value| Some(value)).collect()).collect(),
-            marked: None,
-        });
+        for of_site in best_of_sites(&all) {
+            let jaccard = of_site.table.jaccard();
+            let order = hungarian_order(&jaccard);
+            maps.push(HeatMap {
+                title: format!("Jaccard index of clusters and classes at {}", of_site.place),
+                rows: order.iter().map(|cluster| format!("cluster {cluster}")).collect(),
+                columns: names.clone(),
+                values: order
+                    .iter()
+                    .map(|&cluster| jaccard[cluster].iter().copied().map(Some).collect())
+                    .collect(),
+                marked: None,
+            });
+        }
         Ok((result, lines.join("\n"), maps))
     }
 
