@@ -12,6 +12,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::Value;
 use tiller_models::bundle::Precision;
 use tiller_models::codes::Codes;
@@ -246,6 +249,21 @@ fn audio_that_cannot_be_learnt_from_is_refused_in_a_sentence() {
     assert!(!out.exists());
 }
 
+/// For each track the sum of all that its rows hold at the first place.
+fn sums(activations: &Activations) -> Vec<f64> {
+    let samples = activations.samples();
+    let rows: Vec<usize> = (0..samples.rows()).collect();
+    let mut sums = vec![0.0; samples.tracks().len()];
+    let read = activations.read(activations.places()[0], &rows, |numbers, values| {
+        for (&row, values) in numbers.iter().zip(values.outer_iter()) {
+            sums[samples.track_of(row)] += values.sum();
+        }
+        Ok(())
+    });
+    read.unwrap();
+    sums
+}
+
 /// A tensor's bytes in an activation file.
 fn tensor(path: &Path, name: &str) -> Vec<u8> {
     let bytes = fs::read(path).unwrap();
@@ -296,19 +314,6 @@ fn one_reading_serves_several_choices_of_positions_and_shares_of_it_are_read_as_
     let shares = Activations::open(&shares.iter().map(Into::into).collect::<Vec<_>>()).unwrap();
     assert_eq!(shares.samples().tracks(), whole.samples().tracks());
     // The same rows of the same tracks, in another order.
-    let sums = |activations: &Activations| {
-        let samples = activations.samples();
-        let rows: Vec<usize> = (0..samples.rows()).collect();
-        let mut sums = vec![0.0; samples.tracks().len()];
-        let read = activations.read(activations.places()[0], &rows, |numbers, values| {
-            for (&row, values) in numbers.iter().zip(values.outer_iter()) {
-                sums[samples.track_of(row)] += values.sum();
-            }
-            Ok(())
-        });
-        read.unwrap();
-        sums
-    };
     let (shares, whole) = (sums(&shares), sums(&whole));
     assert!(shares.iter().zip(&whole).all(|(a, b)| (a - b).abs() < 1e-3), "{shares:?} {whole:?}");
 }
@@ -493,4 +498,62 @@ fn heads_projected_together_are_the_attention_output() {
     });
     read.unwrap();
     assert_eq!(stops, plain.len());
+}
+
+/// Writes the files of each class's folder as rows of a Parquet file, in two row groups.
+fn parquet(data: &Path, path: &Path) {
+    let schema =
+        "message schema { optional group audio { optional binary bytes; } optional binary genre (UTF8); }";
+    let schema = Arc::new(parse_message_type(schema).unwrap());
+    let file = fs::File::create(path).unwrap();
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).unwrap();
+    for half in 0..2 {
+        let rows: Vec<(&str, Vec<u8>)> = ["tone", "noise"]
+            .into_iter()
+            .flat_map(|class| (half * 3..half * 3 + 3).map(move |track| (class, track)))
+            .map(|(class, track)| (class, fs::read(data.join(class).join(format!("{track}.wav"))).unwrap()))
+            .collect();
+        let columns: [(i16, Vec<ByteArray>); 2] = [
+            (2, rows.iter().map(|(_, bytes)| ByteArray::from(bytes.clone())).collect()),
+            (1, rows.iter().map(|(class, _)| ByteArray::from(*class)).collect()),
+        ];
+        let mut group = writer.next_row_group().unwrap();
+        for (level, values) in columns {
+            let mut column = group.next_column().unwrap().unwrap();
+            let levels = vec![level; values.len()];
+            column.typed::<ByteArrayType>().write_batch(&values, Some(&levels), None).unwrap();
+            column.close().unwrap();
+        }
+        group.close().unwrap();
+    }
+    writer.close().unwrap();
+}
+
+#[test]
+fn audio_in_parquet_is_read_as_in_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = name("data");
+    fs::create_dir(&data).unwrap();
+    audio(data.as_ref());
+    parquet(data.as_ref(), &folder.path().join("train-00000.parquet"));
+    let read = |data: &str, layout: &str, out: &str| {
+        let paths = ["activations", "--data", data, "--layout", layout, "--out", out];
+        let output = lab(&[&paths[..], &["--seconds", "1", "--json"]].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(found["decoder_seconds"].as_f64().unwrap() > 0.0);
+        (Activations::open(&[out.into()]).unwrap(), found)
+    };
+    let (files, _) = read(&data, "folders", &name("files.safetensors"));
+    let (rows, found) = read(&name(""), "parquet", &name("rows.safetensors"));
+    assert_eq!(rows.samples().classes(), ["noise", "tone"]);
+    assert_eq!(rows.samples().tracks(), files.samples().tracks());
+    let (rows, files) = (sums(&rows), sums(&files));
+    assert!(rows.iter().zip(&files).all(|(a, b)| (a - b).abs() < 1e-3), "{rows:?} {files:?}");
+    // Two rows have a silent second.
+    assert!(
+        found["skipped"][0]["reason"].as_str().unwrap().starts_with("row 8: 1 of its segments"),
+        "{found}"
+    );
 }

@@ -48,7 +48,11 @@ pub fn number(bytes: impl AsRef<[u8]>) -> i64 {
 
 /// Reads a file for a codec, or says why it is of no use.
 pub fn read(path: &Path, codec: &Codec) -> Result<Sound, String> {
-    let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+    of_bytes(std::fs::read(path).map_err(|error| error.to_string())?, path, codec)
+}
+
+/// Takes the bytes of a file for a codec; the name is a hint at the format. Or says why they are of no use.
+pub fn of_bytes(bytes: Vec<u8>, path: &Path, codec: &Codec) -> Result<Sound, String> {
     let hash = number(&bytes);
     let (samples, _) = decode(bytes, path, Some(codec.sample_rate), codec.channels)?;
     if samples.iter().any(|sample| !sample.is_finite()) {

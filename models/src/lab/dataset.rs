@@ -39,6 +39,9 @@ pub struct Recording {
     pub class: usize,
     /// Where it is.
     pub path: PathBuf,
+    /// Which row of a Parquet file it is, from 0, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row: Option<usize>,
     /// What no split may part, as a number: recordings of one artist have the same. Without one a recording is a track of
     /// its own, known by a hash of the file's contents, so that it keeps it wherever it lies.
     pub track: Option<i64>,
@@ -46,17 +49,34 @@ pub struct Recording {
     pub more: Vec<usize>,
 }
 
+/// What a layout found of a recording.
+pub struct Found {
+    /// The class for each label.
+    pub classes: Vec<String>,
+    /// The file.
+    pub path: PathBuf,
+    /// The row of a Parquet file.
+    pub row: Option<usize>,
+    /// What no split may part.
+    pub track: Option<i64>,
+}
+
 impl Dataset {
     /// Sorts what a layout found: class, file and track.
     pub(super) fn new(found: impl IntoIterator<Item = (String, PathBuf, Option<i64>)>) -> Self {
-        let found = found.into_iter().map(|(class, path, track)| (vec![class], path, track));
+        let found = found.into_iter().map(|(class, path, track)| Found {
+            classes: vec![class],
+            path,
+            row: None,
+            track,
+        });
         Self::with_labels(&[], found.collect())
     }
 
-    /// Sorts what a layout found: the class for each label, file and track.
-    pub(super) fn with_labels(names: &[String], found: Vec<(Vec<String>, PathBuf, Option<i64>)>) -> Self {
+    /// Sorts what a layout found for labels of these names.
+    pub(super) fn with_labels(names: &[String], found: Vec<Found>) -> Self {
         let classes_of = |label: usize| -> Vec<String> {
-            let classes: BTreeSet<&String> = found.iter().map(|(classes, ..)| &classes[label]).collect();
+            let classes: BTreeSet<&String> = found.iter().map(|found| &found.classes[label]).collect();
             classes.into_iter().cloned().collect()
         };
         let classes = classes_of(0);
@@ -68,13 +88,14 @@ impl Dataset {
         let number = |classes: &[String], class: &String| classes.partition_point(|other| other < class);
         let mut recordings: Vec<Recording> = found
             .iter()
-            .map(|(names, path, track)| Recording {
-                class: number(&classes, &names[0]),
-                path: path.clone(),
-                track: *track,
+            .map(|found| Recording {
+                class: number(&classes, &found.classes[0]),
+                path: found.path.clone(),
+                row: found.row,
+                track: found.track,
                 more: more
                     .iter()
-                    .zip(&names[1..])
+                    .zip(&found.classes[1..])
                     .map(|(label, name)| number(&label.classes, name))
                     .collect(),
             })
@@ -96,7 +117,7 @@ impl Dataset {
     /// # Errors
     /// [`LabError::Request`] for a class that has fewer.
     pub fn balanced(mut self, per_class: NonZeroUsize, seed: u64) -> Result<Self, LabError> {
-        let mut kept = Vec::new();
+        let mut kept = BTreeSet::new();
         for (class, name) in self.classes.iter().enumerate() {
             let mut files: Vec<Recording> =
                 self.recordings.iter().filter(|recording| recording.class == class).cloned().collect();
@@ -108,11 +129,9 @@ impl Dataset {
                 )));
             }
             Random::new(seed, &format!("draw {:x}", number(name)), 0).shuffle(&mut files);
-            files.truncate(per_class.get());
-            kept.extend(files);
+            kept.extend(files.into_iter().take(per_class.get()));
         }
-        kept.sort();
-        self.recordings = kept;
+        self.recordings.retain(|recording| kept.contains(recording));
         Ok(self)
     }
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::audio::{self, Sound};
+use super::parquet_rows::AudioRows;
 use super::recorder::{Extraction, ExtractionSettings, Recorder, Skipped};
 use super::{Dataset, LabError, Shard};
 use crate::encodec;
@@ -44,13 +45,27 @@ pub fn extract(
 
     // Classes and track of what was read, by the hash of the file: a copy is of the same track.
     let mut known: BTreeMap<i64, (Vec<usize>, i64)> = BTreeMap::new();
+    let mut rows = AudioRows::default();
     let mut used = vec![false; dataset.classes.len()];
     let mut skipped = Vec::new();
     let length = settings.frames * codec.samples_per_frame * codec.channels;
     for (done, recording) in recordings.iter().enumerate() {
         progress(done);
-        let mut skip = |reason: String| skipped.push(Skipped { path: recording.path.clone(), reason });
-        let Sound { hash, samples } = match audio::read(&recording.path, codec) {
+        let mut skip = |reason: String| {
+            let reason = match recording.row {
+                None => reason,
+                Some(row) => format!("row {row}: {reason}"),
+            };
+            skipped.push(Skipped { path: recording.path.clone(), reason });
+        };
+        let sound = match recording.row {
+            None => audio::read(&recording.path, codec),
+            Some(row) => match rows.bytes(&recording.path, row)? {
+                Some(bytes) => audio::of_bytes(bytes, Path::new(""), codec),
+                None => Err("it holds no audio".to_owned()),
+            },
+        };
+        let Sound { hash, samples } = match sound {
             Ok(sound) => sound,
             Err(reason) => {
                 skip(reason);
@@ -64,7 +79,8 @@ pub fn extract(
         if let Some(label) = (0..classes.len()).find(|&label| known[label] != classes[label]) {
             let names = label.checked_sub(1).map_or(&dataset.classes, |more| &dataset.more[more].classes);
             return Err(LabError::request(format!(
-                "{} is the same recording as one of the class {}; leave it in one of the two",
+                "{}{} is the same recording as one of the class {}; leave it in one of the two",
+                recording.row.map_or(String::new(), |row| format!("row {row} of ")),
                 recording.path.display(),
                 names[known[label]]
             )));

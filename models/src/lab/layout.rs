@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::audio::is_audio;
-use super::{Dataset, LabError, fma, table};
+use super::{Dataset, LabError, fma, parquet_rows, table};
 
 /// How a data set lies on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +22,12 @@ pub enum Layout {
         /// The columns of the table that hold the classes: of the first label and of further ones, at least one.
         classes: Vec<String>,
     },
+    /// Parquet files, there or in a folder below, with a column `audio` of files in bytes, as music_genres on the Hugging
+    /// Face hub.
+    Parquet {
+        /// The columns that hold the classes, at least one.
+        classes: Vec<String>,
+    },
 }
 
 impl Layout {
@@ -35,6 +41,7 @@ impl Layout {
             Self::Folders => return folders(root),
             Self::Gtzan => gtzan(root)?,
             Self::Fma => fma::list(root)?,
+            Self::Parquet { classes } => parquet_rows::list(root, classes)?,
             Self::Table { classes } => table::list(root, classes)?,
         };
         let further = dataset.more.iter().map(|label| (label.classes.len(), format!(" for {}", label.name)));

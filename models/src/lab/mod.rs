@@ -47,6 +47,7 @@ pub mod lesson;
 mod logistic;
 mod metadata;
 mod moments;
+mod parquet_rows;
 mod pca;
 mod place;
 mod pools;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::audio::is_audio;
+use super::dataset::Found;
 use super::{Dataset, LabError};
 
 /// The table's name, the first that is there.
@@ -44,11 +45,10 @@ pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
             })
         };
         let classes = columns.iter().map(class).collect::<Result<Vec<_>, _>>()?;
-        Ok((classes, place(root, &file), None))
+        Ok(Found { classes, path: place(root, &file), row: None, track: None })
     };
-    let mut found: Vec<(Vec<String>, PathBuf, Option<i64>)> =
-        rows.into_iter().enumerate().map(of_row).collect::<Result<_, LabError>>()?;
-    found.retain(|(_, path, _)| is_audio(path));
+    let mut found: Vec<Found> = rows.into_iter().enumerate().map(of_row).collect::<Result<_, LabError>>()?;
+    found.retain(|found| is_audio(&found.path));
     Ok(Dataset::with_labels(columns, found))
 }
 

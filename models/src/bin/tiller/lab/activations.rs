@@ -23,11 +23,11 @@ pub(crate) struct Extract {
     /// Folder of the data set: WAV, AIFF, FLAC, MP3, Ogg Vorbis or M4A files of any sample rate.
     #[arg(long, value_name = "DIR", required_unless_present = "prompts", conflicts_with = "prompts")]
     data: Option<PathBuf>,
-    /// How it is laid out: a folder for each class, or as GTZAN, FMA or SynTheory are published.
+    /// How it is laid out: a folder for each class, or as GTZAN, FMA, music_genres (parquet) or SynTheory are published.
     #[arg(long, value_enum, default_value_t = Laid::Folders)]
     layout: Laid,
-    /// Column of the table (info.csv, info.jsonl) that holds the class, in the layout syntheory. Several, as type,root, are
-    /// a label each.
+    /// Column that holds the class: of the table (info.csv, info.jsonl) in the layout syntheory, by default genre in the
+    /// layout parquet. Several, as type,root, are a label each.
     #[arg(long, value_name = "NAME", value_delimiter = ',', required_if_eq("layout", "syntheory"))]
     class_column: Vec<String>,
     /// Draw as many recordings from each class; by default all are read.
@@ -83,6 +83,7 @@ enum Laid {
     Folders,
     Gtzan,
     Fma,
+    Parquet,
     Syntheory,
 }
 
@@ -159,6 +160,10 @@ impl Extract {
             Laid::Folders => Layout::Folders,
             Laid::Gtzan => Layout::Gtzan,
             Laid::Fma => Layout::Fma,
+            Laid::Parquet if self.class_column.is_empty() => {
+                Layout::Parquet { classes: vec!["genre".to_owned()] }
+            }
+            Laid::Parquet => Layout::Parquet { classes: self.class_column.clone() },
             Laid::Syntheory => Layout::Table { classes: self.class_column.clone() },
         };
         let dataset = layout.list(self.data.as_deref().unwrap_or(Path::new(".")))?;
