@@ -7,10 +7,19 @@ import warnings
 
 import torch
 from torch import nn
+from transformers.models.encodec.modeling_encodec import EncodecLSTM
 
 from filterbank import analyse, bank_weights, synthesise
 from quantiser import Quantiser
 from shapes import Shape, transformers_config
+
+
+def _in_float32(forward):
+    """Latents reach 4e5; mixed precision on CUDA runs an LSTM in float16, whatever it was asked for, and that ends at 65504."""
+    def run(h):
+        with torch.autocast("cuda", enabled=False):
+            return forward(h.float())
+    return run
 
 
 class Codec(nn.Module):
@@ -30,6 +39,20 @@ class Codec(nn.Module):
         c = shape.codec
         self.quantiser = Quantiser(c.codebooks, c.codebook_size, c.latent)
         self.hop = c.ratios[0] * c.ratios[1] * shape.bank.hop
+
+    def on(self, device: torch.device | str):
+        """Moves everything; returns itself."""
+        self.to(device).quantiser.to(device)
+        # transformers computes paddings from these with tensors: on a GPU each layer would wait for an answer.
+        for module in self.modules():
+            for name in ("stride", "kernel_size", "padding_total"):
+                if isinstance(getattr(module, name, None), torch.Tensor):
+                    setattr(module, name, getattr(module, name).cpu())
+        if torch.device(device).type == "cuda":
+            for module in self.modules():
+                if isinstance(module, EncodecLSTM):
+                    module.forward = _in_float32(module.forward)
+        return self
 
     def encode(self, wave: torch.Tensor) -> torch.Tensor:
         """Samples -> latents."""

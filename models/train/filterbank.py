@@ -24,12 +24,12 @@ def bank_weights(bands: int = 16) -> torch.Tensor:
 def analyse(wave: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Samples [B, N] -> band frames [B, 16, N / 16]."""
     bands = weight.shape[0]
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(wave.device.type, enabled=False):
         return F.conv1d(wave[:, None], weight, stride=bands, padding=bands // 2)
 
 
 def synthesise(bands: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Band frames [B, 16, M] -> samples [B, 16 M]."""
     width = weight.shape[0]
-    with torch.autocast("cpu", enabled=False):
+    with torch.autocast(bands.device.type, enabled=False):
         return F.conv_transpose1d(bands, weight, stride=width, padding=width // 2)[:, 0]

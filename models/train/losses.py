@@ -1,5 +1,7 @@
 """Distances between a clip and its reconstruction, both [B, N] at 32 kHz."""
 
+from functools import cache
+
 import librosa
 import torch
 import torch.nn.functional as F
@@ -10,7 +12,7 @@ FLOOR = 1e-3
 
 def magnitude(wave: torch.Tensor, size: int) -> torch.Tensor:
     """STFT magnitude, scaled so that white noise of level r has magnitude about r; hop size / 4."""
-    window = torch.hann_window(size)
+    window = _window(size, wave.device)
     spectrum = torch.stft(wave, size, size // 4, window=window, return_complex=True)
     power = spectrum.real.square() + spectrum.imag.square()
     return (power / window.square().sum() + 1e-9).sqrt()
@@ -33,7 +35,6 @@ def spectral(x: torch.Tensor, y: torch.Tensor, windows: tuple = WINDOWS) -> tupl
     return convergence / len(windows), log_error / len(windows), mel_error / len(windows)
 
 
-_MEL = {}
 BANDS = {2048: 80, 1024: 64, 512: 40, 128: 12}  # mel bands that a window's bins can tell apart
 
 
@@ -42,10 +43,18 @@ def mel_distance(x: torch.Tensor, y: torch.Tensor, size: int = 2048) -> torch.Te
     return _log_difference(*(_mel(magnitude(wave, size), size) for wave in (x, y)), 5 * FLOOR)
 
 
+@cache
+def _window(size: int, device: torch.device) -> torch.Tensor:
+    return torch.hann_window(size, device=device)
+
+
+@cache
+def _filters(size: int, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(librosa.filters.mel(sr=32_000, n_fft=size, n_mels=BANDS[size], norm=None)).to(device)
+
+
 def _mel(spectrum: torch.Tensor, size: int) -> torch.Tensor:
-    if size not in _MEL:
-        _MEL[size] = torch.from_numpy(librosa.filters.mel(sr=32_000, n_fft=size, n_mels=BANDS[size], norm=None))
-    return torch.einsum("mf,bft->bmt", _MEL[size], spectrum)
+    return torch.einsum("mf,bft->bmt", _filters(size, spectrum.device), spectrum)
 
 
 def _log_difference(a: torch.Tensor, b: torch.Tensor, floor: float) -> torch.Tensor:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from music.bank import RATE, TRAINING_FONTS, Bank
+import workers
+from music.bank import RATE, TRAINING_FONTS, Bank, build
 from music.mix import render
 from music.pieces import Mix, compose
 from saving import reserve, told_when_full
@@ -28,6 +29,25 @@ def rows_of(clip: int) -> int:
     return 3 if clip % 12 == 11 else 1
 
 
+_studio = ()  # audio, fonts with their banks and mix of this process
+
+
+def _begin(work: Path, fonts: list, mix: Mix):
+    global _studio
+    audio = np.load(work / "music.npy", mmap_mode="r+")
+    _studio = audio, [(font, Bank(font, work / "banks")) for font in fonts], mix
+
+
+def _make(job: tuple) -> dict:
+    (clip, row), (audio, banks, mix) = job, _studio
+    count = rows_of(clip)
+    piece = compose(clip, count * ROW_SECONDS, mix)
+    font, bank = banks[clip * 7919 % 10 % len(banks)]
+    wave = render(piece, bank, count * ROW_SECONDS, clip)
+    audio[row:row + count] = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).reshape(count, -1)
+    return {"clip": clip, "row": row, "rows": count, "caption": piece.caption, "font": font, **vars(piece.facts)}
+
+
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -37,13 +57,15 @@ def main():
     parser.add_argument("--solo", type=float, default=Mix.solo, help="share of solo pieces")
     parser.add_argument("--trio", type=float, default=Mix.trio, help="share of lead, bass and drums")
     parser.add_argument("--fonts", nargs="+", default=TRAINING_FONTS)
+    workers.add_argument(parser)
     a = parser.parse_args()
     rows = sum(rows_of(c) for c in range(a.clips))
     need = rows * ROW_SECONDS * RATE * 2 + (1 << 30)
     a.work.mkdir(parents=True, exist_ok=True)
     if shutil.disk_usage(a.work).free < need:
         raise SystemExit(f"{a.work} needs {need / 1e9:.1f} GB of free disk for the music")
-    banks = [Bank(f, a.work / "banks") for f in a.fonts]
+    for font in a.fonts:
+        build(font, a.work / "banks")
     print(f"banks ready; {a.clips} clips, {rows * ROW_SECONDS / 3600:.2f} hours", flush=True)
 
     audio_path, list_path = a.work / "music.npy", a.work / "music.jsonl"
@@ -54,21 +76,17 @@ def main():
     if audio.shape != shape:
         raise SystemExit(f"{audio_path} holds another set; remove it and {list_path} to start again")
     with told_when_full(a.work), list_path.open("a") as out:
-        row = sum(rows_of(c) for c in range(done))
+        row, jobs = sum(rows_of(c) for c in range(done)), []
         for clip in range(done, a.clips):
-            count = rows_of(clip)
-            seconds = count * ROW_SECONDS
-            piece = compose(clip, seconds, Mix(a.solo, a.trio))
-            font = clip * 7919 % 10 % len(banks)
-            wave = render(piece, banks[font], seconds, clip)
-            audio[row:row + count] = np.round(np.clip(wave, -1, 1) * 32767).astype(np.int16).reshape(count, -1)
-            out.write(json.dumps({"clip": clip, "row": row, "rows": count, "caption": piece.caption,
-                                  "font": a.fonts[font], "split": "valid" if clip >= a.clips - a.held_out else "train",
-                                  **vars(piece.facts)}) + "\n")
+            jobs.append((clip, row))
+            row += rows_of(clip)
+        made = workers.run(a.workers, _begin, (a.work, a.fonts, Mix(a.solo, a.trio)), _make, jobs)
+        for record in made:
+            record["split"] = "valid" if record["clip"] >= a.clips - a.held_out else "train"
+            out.write(json.dumps(record) + "\n")
             out.flush()
-            row += count
-            if clip % 100 == 99:
-                print(f"{clip + 1} clips", flush=True)
+            if record["clip"] % 100 == 99:
+                print(f"{record['clip'] + 1} clips", flush=True)
     audio.flush()
 
 

@@ -11,14 +11,14 @@ def nearest(x: torch.Tensor, book: torch.Tensor) -> torch.Tensor:
 
 def k_means(x: torch.Tensor, k: int, rounds: int = 12) -> torch.Tensor:
     """`k` centres [k, D] of `x` [N, D]; empty clusters restart at random points."""
-    book = x[torch.randperm(len(x))[:k]].clone()
+    book = x[torch.randperm(len(x), device=x.device)[:k]].clone()
     for _ in range(rounds):
         index = nearest(x, book)
         count = torch.bincount(index, minlength=k)
         total = torch.zeros_like(book).index_add_(0, index, x)
         book = total / count.clamp(min=1)[:, None]
         empty = count == 0
-        book[empty] = x[torch.randint(len(x), (int(empty.sum()),))]
+        book[empty] = x[torch.randint(len(x), (int(empty.sum()),), device=x.device)]
     return book
 
 
@@ -30,6 +30,10 @@ class Quantiser:
         self.mass = torch.ones(stages, size)
         self.sums = torch.zeros(stages, size, dim)
         self.decay, self.ready = decay, False
+
+    def to(self, device: torch.device | str):
+        """Moves the books and their averages."""
+        self.books, self.mass, self.sums = self.books.to(device), self.mass.to(device), self.sums.to(device)
 
     def start(self, latents: torch.Tensor):
         """Codebooks by k-means on `latents` [N, D], residual after residual."""
@@ -63,7 +67,7 @@ class Quantiser:
             self.books[q] = self.sums[q] / self.mass[q].clamp(min=1e-4)[:, None]
             dead = self.mass[q] < 0.05 * len(x) / len(book)
             if dead.any():
-                picks = x[torch.randint(len(x), (int(dead.sum()),))]
+                picks = x[torch.randint(len(x), (int(dead.sum()),), device=x.device)]
                 self.books[q][dead] = picks
                 self.mass[q][dead] = 0.3 * len(x) / len(book)
                 self.sums[q][dead] = picks * self.mass[q][dead][:, None]

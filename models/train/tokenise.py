@@ -18,9 +18,10 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
+import device
+import workers
 from codec import Codec
-from make_music import TRAINING_FONTS
-from music.bank import Bank
+from music.bank import TRAINING_FONTS, Bank, build
 from music.captions import caption
 from music.mix import render
 from music.pieces import Mix, compose
@@ -29,6 +30,7 @@ from shapes import Shape
 
 TRAIN_SEED, VALID_SEED = 100_000, 10_000_000
 CAPTIONS = 6
+GROUP = 8  # clips encoded together
 CODES, RECORDS = "codes.u16", "codes.jsonl"
 
 
@@ -40,20 +42,21 @@ def seconds_of(clip: int) -> int:
 @torch.no_grad()
 def encode(codec: Codec, waves: torch.Tensor) -> np.ndarray:
     """Samples [B, N] -> codes [B, frames, 4]."""
-    with torch.autocast("cpu", torch.bfloat16):
+    waves = waves.to(codec.bank.device)
+    with device.mixed(waves.device):
         latent = codec.encode(waves)
     flat = latent.float().transpose(1, 2)
-    return codec.quantiser.encode(flat.flatten(0, 1)).view(*flat.shape[:2], -1).numpy().astype(np.uint16)
+    return codec.quantiser.encode(flat.flatten(0, 1)).view(*flat.shape[:2], -1).cpu().numpy().astype(np.uint16)
 
 
-def load_codec(work: Path) -> Codec:
+def load_codec(work: Path, place: str = "cpu") -> Codec:
     """The frozen codec."""
     path = work / "codec.safetensors"
     if not path.exists():
         raise SystemExit(f"{path} is missing: run train_codec.py first")
     codec = Codec(Shape())
     codec.load_published(load_file(path))
-    return codec.eval()
+    return codec.on(place).eval()
 
 
 def encode_group(codec: Codec, banks: list, mix: Mix, group: list):
@@ -64,6 +67,18 @@ def encode_group(codec: Codec, banks: list, mix: Mix, group: list):
         waves = [render(p, banks[seed % len(banks)], length, seed) for p, (_, seed, _) in zip(pieces, part)]
         for piece, (split, seed, _), clip in zip(pieces, part, encode(codec, torch.from_numpy(np.stack(waves)))):
             yield piece, split, seed, clip
+
+
+_studio = ()  # codec and banks of this process
+
+
+def _begin(work: Path, place: str):
+    global _studio
+    _studio = load_codec(work, place), [Bank(f, work / "banks") for f in TRAINING_FONTS]
+
+
+def _encode(group: list) -> list:
+    return list(encode_group(*_studio, Mix(), group))
 
 
 def read_codes(work: Path) -> tuple:
@@ -78,11 +93,11 @@ def read_codes(work: Path) -> tuple:
 
 
 def resume(work: Path) -> tuple:
-    """(frames, clips) of what an earlier run left; both files are cut back to the last whole group of eight."""
+    """(frames, clips) of what an earlier run left; both files are cut back to the last whole group."""
     lines = (work / RECORDS).read_text().splitlines(keepends=True) if (work / RECORDS).exists() else []
     if lines and not lines[-1].endswith("\n"):
         lines.pop()
-    lines = lines[:len(lines) // 8 * 8]
+    lines = lines[:len(lines) // GROUP * GROUP]
     frames = sum(json.loads(line)["frames"] for line in lines)
     (work / RECORDS).write_text("".join(lines))
     with (work / CODES).open("ab") as file:
@@ -96,16 +111,21 @@ def main():
     parser.add_argument("--work", type=Path, default=Path("target/train"))
     parser.add_argument("--clips", type=int, default=5_000)
     parser.add_argument("--held-out", type=int, default=120)
+    device.add_argument(parser)
+    workers.add_argument(parser)
     a = parser.parse_args()
-    codec, mix = load_codec(a.work), Mix()
-    banks = [Bank(f, a.work / "banks") for f in TRAINING_FONTS]
+    for font in TRAINING_FONTS:
+        build(font, a.work / "banks")
     todo = [("valid", VALID_SEED + n, seconds_of(n)) for n in range(a.held_out)]
     todo += [("train", TRAIN_SEED + n, seconds_of(n)) for n in range(a.clips)]
     todo.sort(key=lambda t: t[2])
     codes, records = resume(a.work)
     with told_when_full(a.work), (a.work / CODES).open("ab") as codes_file, (a.work / RECORDS).open("a") as records_file:
-        for first in range(records, len(todo), 8):
-            for piece, split, seed, clip in encode_group(codec, banks, mix, todo[first:first + 8]):
+        starts = range(records, len(todo), GROUP)
+        groups = (todo[first:first + GROUP] for first in starts)
+        done = workers.run(a.workers, _begin, (a.work, a.device), _encode, groups)
+        for first, group in zip(starts, done):
+            for piece, split, seed, clip in group:
                 rng = Random(seed + 1)
                 codes_file.write(clip.astype("<u2").tobytes())
                 codes_file.flush()

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 import losses
 from codec import Codec
 from data import RATE, Music
+from device import add_argument, mixed
 from discriminator import Discriminator, codec_losses, own_loss
 from optim import Optimiser, clock_factor
 from saving import replace
@@ -46,13 +47,13 @@ def split(model: torch.nn.Module):
 def evaluate(codec: Codec, waves: torch.Tensor) -> dict:
     """Held-out figures for [B, N]."""
     codec.eval()
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed(waves.device):
         latent = codec.encode(waves)
     latent, used = latent.float(), [0.0] * len(codec.quantiser.books)
     if codec.quantiser.ready:
         latent, _, codes = codec.quantiser(latent, False)
         used = [len(c.unique()) / codec.quantiser.books.shape[1] for c in codes.T]
-    with torch.autocast("cpu", torch.bfloat16):
+    with mixed(waves.device):
         decoded = codec.decode(latent)
     codec.train()
     convergence, log_error, _ = losses.spectral(waves, decoded)
@@ -75,23 +76,24 @@ def main():
     parser.add_argument("--adversary-from", type=float, default=1.0,
                         help="share of the time; at the usual 1 never, since in the hour of two cores it only harms")
     parser.add_argument("--threads", type=int, default=2)
+    add_argument(parser)
     a = parser.parse_args()
     threads = Threads(a.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    music, codec = Music(a.work), Codec(Shape())
+    music, codec = Music(a.work, a.device), Codec(Shape()).on(a.device)
     matrices, others = split(codec)
     if a.adam_only:
         matrices, others = [], matrices + others
     optimiser = Optimiser(matrices, others, a.lr, a.adam_lr, betas=(0.9, 0.95))
-    adversary = Discriminator()
+    adversary = Discriminator().to(a.device)
     adversary_optimiser = Optimiser([], list(adversary.parameters()), 0, 4e-4, betas=(0.5, 0.9))
     length = a.frames * codec.hop
     held_out = torch.stack([music.wave(c, 0, 4 * RATE) for c in music.valid[:32]])
 
     spent, step, path = 0.0, 0, a.work / "codec.pt"
     if path.exists():
-        saved = torch.load(path, weights_only=False)
+        saved = torch.load(path, weights_only=False, map_location=a.device)
         codec.load_state_dict(saved["model"])
         optimiser.load_state_dict(saved["optimiser"])
         vars(codec.quantiser).update(saved["quantiser"] | {"decay": codec.quantiser.decay})
@@ -103,6 +105,7 @@ def main():
         print(f"going on from step {step}, {spent / 60:.1f} min", flush=True)
     elif (a.work / "codec.safetensors").exists():
         codec.load_published(load_file(a.work / "codec.safetensors"))
+        codec.on(a.device)
         print("training on from codec.safetensors", flush=True)
     log_path = a.work / "codec.csv"
     fresh = not log_path.exists()
@@ -125,12 +128,12 @@ def main():
             codec.quantiser.start(torch.cat(sample).transpose(1, 2).flatten(0, 1).float())
             print("codebooks started by k-means", flush=True)
         x = music.segments(rng, a.batch, length)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed(a.device):
             latent = codec.encode(x)
-        latent, commitment = latent.float(), torch.zeros(())
+        latent, commitment = latent.float(), torch.zeros((), device=a.device)
         if codec.quantiser.ready:
             latent, commitment, _ = codec.quantiser(latent, True)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed(a.device):
             y = codec.decode(latent)
         error = losses.waveform(x, y)
         ramp = 1.0 if codec.quantiser.ready else min(1.0, max(0.0, (progress - SPECTRAL_FROM) / RAMP))
@@ -142,11 +145,11 @@ def main():
             loss = loss + ramp * (0.6 * convergence + 0.5 * log_error + a.mel * mel_error)
         if progress >= a.adversary_from:
             half, chosen = slice(step % 2, None, 2), rng.choice(len(adversary.listeners), 2, replace=False)
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed(a.device):
                 real, fake = adversary(x[half], chosen), adversary(y[half].detach(), chosen)
             own_loss(real, fake).backward()
             adversary_optimiser.step(clock_factor(progress, step))
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed(a.device):
                 with torch.no_grad():
                     real = adversary(x[half], chosen)
                 fake = adversary(y[half], chosen)
@@ -157,12 +160,13 @@ def main():
         adversary.zero_grad(set_to_none=True)
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         optimiser.step(clock_factor(progress, step) * (0.3 if codec.quantiser.ready else 1.0))
-        running.append(error.item())
+        running.append(error.detach())
         step += 1
         if step % 20 == 0:
-            print(f"{spent / 60:6.2f} min  step {step}  error {np.mean(running[-20:]):.3f}  loss {loss.item():.3f}"
+            print(f"{spent / 60:6.2f} min  step {step}  error {torch.stack(running).mean():.3f}  loss {loss.item():.3f}"
                   f"  commitment {commitment.item():.3f}  {a.batch * length / RATE * step / spent:.0f} s/s", flush=True)
-        if spent - saved_at > 150:
+            running.clear()
+        if spent - saved_at > min(150, 60 * a.minutes / 12):
             saved_at = spent
             figures = evaluate(codec, held_out)
             if fresh:

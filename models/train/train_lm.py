@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 
+from device import add_argument, mixed
 from lm import LanguageModel, delayed
 from optim import Optimiser, clock_factor
 from saving import replace
@@ -37,10 +38,11 @@ WEIGHTS = (1.4, 1.0, 0.9, 0.7)            # the first codebook carries the music
 
 
 class Codes:
-    """The set that `tokenise.py` wrote, with its captions as token ids."""
+    """The set that `tokenise.py` wrote, with its captions as token ids; batches come on `device`."""
 
-    def __init__(self, work: Path):
+    def __init__(self, work: Path, device: str = "cpu"):
         self.codes, records = read_codes(work)
+        self.resident = torch.from_numpy(self.codes.astype(np.int16)).to(device)
         self.tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
         self.clips, offset = [], 0
         for record in records:
@@ -57,15 +59,14 @@ class Codes:
         """
         starts, frames = starts or [0] * len(clips), frames or clips[0]["frames"]
         firsts = [c["offset"] + start for c, start in zip(clips, starts)]
-        codes = np.stack([self.codes[first:first + frames] for first in firsts]).astype(np.int64)
+        codes = torch.stack([self.resident[first:first + frames] for first in firsts]).long()
         ids = [c["ids"][max(n, 0)] for c, n in zip(clips, captions)]
-        width = max(map(len, ids))
-        text = torch.full((len(ids), width), PAD_TEXT)
-        mask = torch.zeros(len(ids), width, dtype=torch.long)
+        text = np.full((len(ids), max(map(len, ids))), PAD_TEXT)
+        mask = np.zeros_like(text)
         for row, (tokens, n) in enumerate(zip(ids, captions)):
-            text[row, :len(tokens)] = torch.tensor(tokens)
+            text[row, :len(tokens)] = tokens
             mask[row, :len(tokens)] = int(n >= 0)
-        return torch.from_numpy(codes).transpose(1, 2), text, mask
+        return codes.transpose(1, 2), *(torch.from_numpy(a).to(codes.device) for a in (text, mask))
 
 
 def loss_of(model: LanguageModel, codes, text, mask, corrupted=None) -> torch.Tensor:
@@ -73,9 +74,9 @@ def loss_of(model: LanguageModel, codes, text, mask, corrupted=None) -> torch.Te
     entries = model.shape.codec.codebook_size
     ids, target = delayed(codes, entries)
     if corrupted is not None:
-        wrong = (torch.rand(ids.shape) < corrupted) & (ids < entries)
-        ids = torch.where(wrong, torch.randint(entries, ids.shape), ids)
-    with torch.autocast("cpu", torch.bfloat16):
+        wrong = (torch.rand(ids.shape, device=ids.device) < corrupted) & (ids < entries)
+        ids = torch.where(wrong, torch.randint(entries, ids.shape, device=ids.device), ids)
+    with mixed(codes.device):
         x = model.decoder(ids, model.condition(text, mask), mask, hidden=True)
         return torch.stack([F.cross_entropy(head(x).flatten(0, 1).float(), target[:, k].flatten(), ignore_index=-100)
                             for k, head in enumerate(model.decoder.lm_heads)])
@@ -111,12 +112,14 @@ def main():
     parser.add_argument("--adam-lr", type=float, default=2e-3)
     parser.add_argument("--text-lr", type=float, default=4e-4)
     parser.add_argument("--weight-decay", type=float, default=0.1)
+    parser.add_argument("--batch-scale", type=int, default=1, help="clips in a batch, times this: 16 on a GPU")
     parser.add_argument("--threads", type=int, default=2)
+    add_argument(parser)
     a = parser.parse_args()
     threads = Threads(a.threads)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    data, model = Codes(a.work), LanguageModel(Shape())
+    data, model = Codes(a.work, a.device), LanguageModel(Shape()).to(a.device)
     matrices = [p for n, p in model.named_parameters() if p.ndim > 1 and "layers" in n and "norm" not in n]
     ids = {id(p) for p in matrices}
     text = list(model.text_encoder.parameters())
@@ -125,14 +128,15 @@ def main():
     groups = [{"params": others}, {"params": text, "lr": a.text_lr}]
     optimiser = Optimiser(matrices, groups, a.lr, a.adam_lr, a.weight_decay, betas=(0.9, 0.95))
     train = data.by_split["train"]
-    lengths = [(frames, batch, share, [c for c in train if c["frames"] >= frames]) for frames, batch, share in LENGTHS]
+    lengths = [(frames, batch * a.batch_scale, share, [c for c in train if c["frames"] >= frames])
+               for frames, batch, share in LENGTHS]
     lengths = [entry for entry in lengths if entry[3]]
     shares = np.array([share for _, _, share, _ in lengths])
     held_out = [c for c in data.by_split["valid"] if c["frames"] == 500][:24]
 
     spent, step, path = 0.0, 0, a.work / "lm.pt"
     if path.exists():
-        saved = torch.load(path, weights_only=False)
+        saved = torch.load(path, weights_only=False, map_location=a.device)
         model.load_state_dict(saved["model"])
         if "optimiser" in saved:
             optimiser.load_state_dict(saved["optimiser"])
@@ -144,7 +148,7 @@ def main():
     log = log_path.open("a", newline="")
     writer = csv.writer(log)
     begun, saved_at, judged_at, frames_seen = time.time() - spent, spent, spent, 0
-    weights = torch.tensor(WEIGHTS)
+    weights = torch.tensor(WEIGHTS, device=a.device)
 
     def record():
         nonlocal fresh
@@ -168,8 +172,9 @@ def main():
         starts = [int(rng.integers(c["frames"] - frames + 1)) for c in picks]
         captions = [-1 if rng.random() < DROPPED else int(rng.integers(len(c["captions"]))) for c in picks]
         codes, words, mask = data.batch(picks, captions, starts, frames)
-        many = torch.empty(batch, 1, 1).uniform_(*MANY)
-        corrupted = torch.where(torch.rand(batch, 1, 1) < OFTEN, many, FEW) if progress >= CORRUPTED_FROM else None
+        many = torch.empty(batch, 1, 1, device=a.device).uniform_(*MANY)
+        often = torch.rand(batch, 1, 1, device=a.device) < OFTEN
+        corrupted = torch.where(often, many, FEW) if progress >= CORRUPTED_FROM else None
         losses = loss_of(model, codes, words, mask, corrupted)
         (losses * weights / weights.sum()).sum().backward()
         torch.nn.utils.clip_grad_norm_(others + text, 1.0)
