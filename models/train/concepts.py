@@ -17,6 +17,8 @@ MOVING = tuple(lead for lead in LEADS if {"melody", "arpeggio"} <= set(INSTRUMEN
 # Qualities of any music: what is forced on the side that has it, and on the other, and what the other is called.
 QUALITIES = {
     "minor": ({"mode": "minor"}, {"mode": "major"}, "major"),
+    # On one root: the notes that tell the modes apart are then always the same.
+    "C minor": ({"mode": "minor", "root": "C"}, {"mode": "major", "root": "C"}, "C major"),
     "bright": ({"tone": "bright"}, {"tone": "dark"}, "dark"),
     "busy": ({"bpm": 150, "texture": "arpeggio"}, {"bpm": 70, "texture": "melody"}, "calm"),
 }

@@ -37,6 +37,7 @@ from steered import Clips, distance
 INSTRUMENT_PROMPTS = ("solo pad", "solo strings", "solo flute")
 STYLE_PROMPTS = ("house, 124 bpm", "orchestral", "jazz, 120 bpm")
 SCOUT, SEARCH, CONFIRM = range(1_000, 1_004), range(1_000, 1_006), range(2_000, 2_012)
+NOTED = ("minor", "C minor", "busy")   # what is heard in the notes
 STRENGTHS = (0.15, 0.25, 0.35, 0.5, 0.7)
 SCOUTED = 0.35            # the strength at which places are compared
 LEAST_P = 1e-3
@@ -81,13 +82,15 @@ class Ear:
     def hear(self, jobs: list) -> list:
         """A `Heard` for each (prompt, seeds, vector file or None, setting or None)."""
         return [Heard(self._chance(prompt, heard), heard["silence"] > 0.15, heard["pictures"])
-                for (prompt, *_), heard in zip(jobs, self.clips.hear(self.concept, jobs))]
+                for (prompt, *_), heard in zip(jobs, self.clips.hear(self.concept, jobs, self.concept in NOTED))]
 
     def _chance(self, prompt: str, heard: dict) -> np.ndarray:
         if self.concept == "drums":
             return np.exp(self.judges.drums.scores(heard["tags"])[:, 1])
         if self.concept == "minor":
             return np.array([self.judges.key.minor(shares) for shares in heard["shares"]])
+        if self.concept == "C minor":
+            return np.array([self.judges.key.minor_on(0, shares) for shares in heard["shares"]])
         if self.concept in self.meters:
             return self.meters[self.concept].chance(heard[self.concept])
         styles = self.concept in STYLES

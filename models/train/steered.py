@@ -62,17 +62,17 @@ class Clips:
         with ThreadPoolExecutor(2) as pool:
             return list(pool.map(one, ready))
 
-    def measure(self, name: str, files: list) -> dict:
-        """What is heard in WAV files of one length, as arrays by field."""
-        heard = self.listeners.listen(name, files, key=str(self.scratch))
+    def measure(self, name: str, files: list, notes: bool = True) -> dict:
+        """What is heard in WAV files of one length, as arrays by field; without `notes` only their timbre."""
+        heard = self.listeners.listen(name, files, key=str(self.scratch)) if notes else self.listeners.listen_timbre(files)
         looked = self.listeners.each(look, files)
-        return heard | {"bright": np.array([b for b, _ in looked]), "pictures": np.array([p for _, p in looked]),
-                        "busy": np.array([busyness(n) for n in heard["notes"]])}
+        heard |= {"bright": np.array([b for b, _ in looked]), "pictures": np.array([p for _, p in looked])}
+        return heard | ({"busy": np.array([busyness(n) for n in heard["notes"]])} if notes else {})
 
-    def hear(self, name: str, jobs: list) -> list:
+    def hear(self, name: str, jobs: list, notes: bool) -> list:
         """For each job what is heard in its clips."""
         groups = self.generate(jobs)
-        heard, first, out = self.measure(f"steered-{name}", [file for group in groups for file in group]), 0, []
+        heard, first, out = self.measure(f"steered-{name}", [file for group in groups for file in group], notes), 0, []
         for group in groups:
             out.append({field: values[first:first + len(group)] for field, values in heard.items()})
             first += len(group)

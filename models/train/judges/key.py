@@ -66,6 +66,10 @@ class KeyJudge:
         chances = softmax(self._logits(shares))
         return float(chances[:, MODES.index("minor")].sum())
 
+    def minor_on(self, root: int, shares: np.ndarray) -> float:
+        """How likely one clip's [2, 12] is minor, if it is on this root."""
+        return float(softmax(self._logits(shares)[root])[MODES.index("minor")])
+
     def hear(self, shares: np.ndarray) -> tuple:
         """The likeliest key of one clip's [2, 12]."""
         logits = self._logits(shares)

@@ -56,7 +56,7 @@ def _lead_notes(rng, name, texture, harmony, root, mode, seventh):
 def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = None) -> Piece:
     """The piece of a seed, at least `seconds` long.
 
-    `force` may fix "kind", "mode", "tone", "bpm", "style" and, but for bands, "lead" and "texture"; everything else is drawn as
+    `force` may fix "kind", "mode", "root", "tone", "bpm", "style" and, but for bands, "lead" and "texture"; everything else is drawn as
     without it, so two pieces of one seed differ in little but what was forced.
     """
     rng, force = Random(seed), force or {}
@@ -64,7 +64,7 @@ def compose(seed: int, seconds: float, mix: Mix = Mix(), force: dict | None = No
     shares = {"solo": mix.solo, "trio": mix.trio, "study": mix.study}
     kind = next((name for name, end in zip(shares, accumulate(shares.values())) if draw < end), "band")
     mode, root_name = rng.choice(("major", "minor")), rng.choice(ROOTS)
-    kind, mode = force.get("kind", kind), force.get("mode", mode)
+    kind, mode, root_name = (force.get(name, drawn) for name, drawn in (("kind", kind), ("mode", mode), ("root", root_name)))
     root = 60 + ROOTS.index(root_name)
     style = force.get("style", rng.choice(STYLES))
     leads, seconds_, tempi, bass = STYLE_BANDS[style]
