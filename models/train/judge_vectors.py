@@ -230,7 +230,7 @@ def main():
     parser.add_argument("--banks", type=Path, help="folder of the sample banks (default: in the work folder)")
     parser.add_argument("--seconds", type=float, default=4)
     a = parser.parse_args()
-    files = sorted(a.vectors.glob("*.safetensors"))
+    files = sorted(a.vectors.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)  # as they were learnt
     if not files:
         raise SystemExit(f"{a.vectors} holds no vectors: run learn_vectors.py first")
     manifest = json.loads((a.bundle / "bundle.json").read_text())

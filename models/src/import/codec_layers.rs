@@ -88,8 +88,11 @@ impl Layers<'_> {
     ) -> Result<Value, ImportError> {
         let (kernel, bias) = self.normed_weight(prefix, [width, width / 2, 2 * ratio], width / 2)?;
         let trim = self.config.transposed_trim(2 * ratio, ratio);
+        // CUDA knows no padding that differs between the sides: what is more on one of them is cut off afterwards.
+        let both = trim.left.min(trim.right);
         let op = self.graph.op("ConvTranspose", &[x, &kernel, &bias]).ints("kernel_shape", &[2 * ratio]);
-        Ok(op.ints("strides", &[ratio]).ints("pads", &[trim.left, trim.right]).one())
+        let y = op.ints("strides", &[ratio]).ints("pads", &[both, both]).one();
+        Ok(self.trimmed(y, Margins { left: trim.left - both, right: trim.right - both }))
     }
 
     /// `EncodecResnetBlock`.
@@ -212,14 +215,19 @@ impl Layers<'_> {
     pub fn trim_context(&mut self, x: &Value) -> Value {
         let context = self.config.code_context();
         let padding = self.config.convolution_padding(self.config.kernel_size, 1, 1);
-        let (left, right) = (context - padding.left, context - padding.right);
+        self.trimmed(x.clone(), Margins { left: context - padding.left, right: context - padding.right })
+    }
+
+    /// `x` without `margins` positions.
+    fn trimmed(&mut self, x: Value, margins: Margins) -> Value {
+        let Margins { left, right } = margins;
         if (left, right) == (0, 0) {
-            return x.clone();
+            return x;
         }
         let end = if right == 0 { i64::MAX } else { -signed(right) };
         let (start, end, axis) =
             (self.graph.ints(&[signed(left)]), self.graph.ints(&[end]), self.graph.ints(&[2]));
-        self.graph.op("Slice", &[x, &start, &end, &axis]).one()
+        self.graph.op("Slice", &[&x, &start, &end, &axis]).one()
     }
 
     /// The filter bank's sub-bands of the audio; the audio itself without one.
