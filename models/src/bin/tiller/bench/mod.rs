@@ -53,34 +53,15 @@ impl Bench {
         let seconds =
             frames_of(self.seconds, bundle.architecture())? as f64 / bundle.architecture().frame_rate();
 
-        if !self.positions.is_empty() {
-            return self.print(&json!({
-                "bundle": bundle.manifest().name,
-                "precision": engine.precision(),
-                "provider": engine.provider(),
-                "runtime": engine.runtime().version().to_string(),
-                "take_seconds": seconds,
-                "real_time_factor": seconds / warm.as_secs_f64(),
-                "real_time_factor_with_loading": seconds / whole.as_secs_f64(),
-                "first_audio_seconds_with_loading": first_audio.as_secs_f64(),
-                "first_audio_seconds": first_audio_warm.as_secs_f64(),
+        let steps = if self.positions.is_empty() {
+            within_a_take(&engine, &bundle)?
+        } else {
+            json!({
                 "step_milliseconds": positions::steps(&engine, &self.positions)?,
                 "codec_real_time_factor": positions::codec(&engine)?,
-                "resident_megabytes": resident_megabytes(),
-            }));
-        }
-
-        let at = |frame: usize| at_frame(&engine, frame, Steering::default(), &[]);
-        let [early, late] = fastest([at(50)?, at(1_000)?])?;
-
-        let (slots, vectors): (Vec<_>, Vec<_>) = every_layer(&bundle)?.into_iter().unzip();
-        let with = |count: usize| {
-            let steering = Steering { slots: slots[..count].to_vec(), ..Steering::default() };
-            at_frame(&engine, 100, steering, &vectors)
+            })
         };
-        let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
-
-        self.print(&json!({
+        let mut figures = json!({
             "bundle": bundle.manifest().name,
             "precision": engine.precision(),
             "provider": engine.provider(),
@@ -90,14 +71,12 @@ impl Bench {
             "real_time_factor_with_loading": seconds / whole.as_secs_f64(),
             "first_audio_seconds_with_loading": first_audio.as_secs_f64(),
             "first_audio_seconds": first_audio_warm.as_secs_f64(),
-            "step_milliseconds_at_frame_50": early * 1e3,
-            "step_milliseconds_at_frame_1000": late * 1e3,
-            "step_ratio_1000_to_50": late / early,
-            "steering_ratio_1_slot": one / none,
-            "steering_ratio_4_slots": four / none,
-            "resteering_share": resteering(&engine)?,
             "resident_megabytes": resident_megabytes(),
-        }))
+        });
+        if let (Value::Object(all), Value::Object(steps)) = (&mut figures, steps) {
+            all.extend(steps);
+        }
+        self.print(&figures)
     }
 
     fn print(&self, result: &Value) -> Outcome {
@@ -125,6 +104,28 @@ impl Bench {
         let whole = started.elapsed();
         Ok((whole, first_audio.unwrap_or(whole)))
     }
+}
+
+/// What a step costs early and late in a take, with and without steering, and what steering its end anew does.
+fn within_a_take(engine: &Arc<Engine>, bundle: &Bundle) -> Fallible<Value> {
+    let at = |frame: usize| at_frame(engine, frame, Steering::default(), &[]);
+    let [early, late] = fastest([at(50)?, at(1_000)?])?;
+
+    let (slots, vectors): (Vec<_>, Vec<_>) = every_layer(bundle)?.into_iter().unzip();
+    let with = |count: usize| {
+        let steering = Steering { slots: slots[..count].to_vec(), ..Steering::default() };
+        at_frame(engine, 100, steering, &vectors)
+    };
+    let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
+
+    Ok(json!({
+        "step_milliseconds_at_frame_50": early * 1e3,
+        "step_milliseconds_at_frame_1000": late * 1e3,
+        "step_ratio_1000_to_50": late / early,
+        "steering_ratio_1_slot": one / none,
+        "steering_ratio_4_slots": four / none,
+        "resteering_share": resteering(engine)?,
+    }))
 }
 
 /// What steering the last [`PART`] of a take of [`RESTEERED`] anew costs, audio included, as a share of making all of it.

@@ -16,9 +16,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use tiller_models::lab::{Activations, DraftSummary, LabError};
+use tiller_models::lab::{Activations, DraftSummary, HeatMap, LabError};
 
+use super::output::Reporting;
 use super::{Fallible, Outcome};
+use plots::Plot;
 
 /// Subcommands of `tiller lab`.
 #[derive(Subcommand)]
@@ -141,9 +143,31 @@ fn table(summary: &DraftSummary) -> String {
     lines.join("\n")
 }
 
-/// One result as it is, or those of several labels as a list.
-fn of_labels(mut results: Vec<Value>) -> Value {
-    if results.len() == 1 { results.remove(0) } else { json!({ "labels": results }) }
+/// Reports and draws what `read` makes of each label: the result as JSON, in words and as heat maps.
+fn each_label(
+    data: &Data,
+    plot: &Plot,
+    reporting: &Reporting,
+    read: impl Fn(&Activations) -> Fallible<(Value, String, Vec<HeatMap>)>,
+) -> Outcome {
+    let all = data.open_each()?;
+    let plot = plot.create()?;
+    let (mut results, mut lines, mut maps) = (Vec::new(), Vec::new(), Vec::new());
+    for activations in &all {
+        let (result, text, drawn) = read(activations)?;
+        if all.len() > 1 {
+            lines.push(format!("{}:", activations.label()));
+        }
+        results.push(result);
+        lines.push(text);
+        maps.extend(drawn);
+    }
+    if let Some(plot) = plot {
+        plot.finish(&maps)?;
+    }
+    let result = if results.len() == 1 { results.remove(0) } else { json!({ "labels": results }) };
+    reporting.result(&result, &lines.join("\n"));
+    Ok(())
 }
 
 /// Says on stderr what should make one doubt the result.

@@ -14,7 +14,7 @@ use tiller_models::lab::{
 use super::super::output::Reporting;
 use super::super::{Fallible, Outcome};
 use super::plots::{self, Plot};
-use super::{Data, described, of_labels, warn};
+use super::{Data, described, each_label, warn};
 
 /// Arguments of `tiller lab probe`.
 #[derive(Args)]
@@ -59,23 +59,7 @@ struct Probed {
 
 impl Probe {
     pub fn run(&self) -> Outcome {
-        let all = self.data.open_each()?;
-        let plot = self.plot.create()?;
-        let (mut results, mut lines, mut maps) = (Vec::new(), Vec::new(), Vec::new());
-        for activations in &all {
-            let (result, text, drawn) = self.label(activations)?;
-            if all.len() > 1 {
-                lines.push(format!("{}:", activations.label()));
-            }
-            results.push(result);
-            lines.push(text);
-            maps.extend(drawn);
-        }
-        if let Some(plot) = plot {
-            plot.finish(&maps)?;
-        }
-        self.reporting.result(&of_labels(results), &lines.join("\n"));
-        Ok(())
+        each_label(&self.data, &self.plot, &self.reporting, |activations| self.label(activations))
     }
 
     /// One label: the result as JSON, in words and as heat maps.
