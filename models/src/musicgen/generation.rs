@@ -9,6 +9,7 @@ use crate::steering::{Intervention, Site, Steering, Vector};
 
 use super::conditioning::Conditioning;
 use super::decoder::Decoder;
+use super::monitored::Monitored;
 use super::random::uniform;
 use super::sampling::{Sampler, guide};
 use super::windows::Windows;
@@ -32,6 +33,7 @@ pub struct Generation {
     window: usize,
     /// What the decoder is steered with, to set it only when it changes.
     strengths: Vec<f32>,
+    monitored: Monitored,
     /// Frames handed out.
     frames: usize,
     frame: Vec<u16>,
@@ -71,6 +73,7 @@ impl Generation {
         let decoder = Decoder::new(engine, conditioning, windows.positions(), intervention.rows())?;
         Ok(Self {
             engine: Arc::clone(engine),
+            monitored: Monitored::new(&intervention),
             intervention,
             decoder,
             cancel: cancel.clone(),
@@ -91,7 +94,7 @@ impl Generation {
     /// everything but the strengths from `frame` on.
     ///
     /// The keys and values are computed again for the window that `frame` is in, and then every token is what
-    /// rendering the whole recipe would have given.
+    /// rendering the whole recipe would have given. What monitors had read is read again too, from the first window on.
     ///
     /// # Errors
     /// As [`Generation::new`], and codes that do not fit the engine.
@@ -111,7 +114,8 @@ impl Generation {
             generation.tokens[codebook][..known].copy_from_slice(&row[..known]);
             generation.drawn[codebook] = known;
         }
-        generation.window = generation.window_of(frame);
+        let is_monitored = generation.intervention.monitors().flatten().next().is_some();
+        generation.window = if is_monitored { 0 } else { generation.window_of(frame) };
         generation.frames = frame;
         Ok(generation)
     }
@@ -211,6 +215,28 @@ impl Generation {
         Ok(self.decoder.activations(site))
     }
 
+    /// What monitoring has let through of each slot's strength, 0 to 1 for each frame handed out; no frames for slots that
+    /// are not monitored, and no slots if none is.
+    #[must_use]
+    pub fn let_through(&self) -> Vec<Vec<f32>> {
+        let is_monitored: Vec<bool> = self.intervention.monitors().map(|monitor| monitor.is_some()).collect();
+        if !is_monitored.contains(&true) {
+            return Vec::new();
+        }
+        let mut by_slot = vec![Vec::new(); is_monitored.len()];
+        for frame in 0..self.frames {
+            let window = self.window_of(frame);
+            let step = frame + self.windows.largest_delay() - self.windows.range(window).start;
+            let parts = self.let_through_at(window, step);
+            for ((parts, &part), _) in
+                by_slot.iter_mut().zip(&parts).zip(&is_monitored).filter(|(_, is)| **is)
+            {
+                parts.push(part);
+            }
+        }
+        by_slot
+    }
+
     /// The frames handed out so far.
     #[must_use]
     pub fn codes(&self) -> Codes {
@@ -252,6 +278,7 @@ impl Generation {
         let kept = if window == self.window { self.windows.first_step_of(frame) } else { 0 };
         self.window = window;
         self.decoder.truncate(kept);
+        self.monitored.forget_from(self.windows.first_reading_of(frame));
         self.intervention = intervention;
         self.strengths.clear();
         self.recipe.steering = steering;
@@ -272,6 +299,7 @@ impl Generation {
             provider: self.engine.provider(),
             runtime: self.engine.runtime().version().to_string(),
             codes: self.codes(),
+            let_through: self.let_through(),
         })
     }
 
@@ -318,7 +346,39 @@ impl Generation {
             self.tokens[codebook][frame] = token as u16;
             self.drawn[codebook] = frame + 1;
         }
+        self.watch(first + positions - 1).inspect_err(|_| self.decoder.truncate(first))
+    }
+
+    /// Has the monitors read what the last run held, which was of a window's step.
+    fn watch(&mut self, step: usize) -> Result<(), GenerateError> {
+        let of_take = self.windows.step_of_take(self.window, step);
+        // Each frame is read once: not again in the next window's prompt, nor what is read when no frames are left.
+        let range = self.windows.range(self.window);
+        let is_new = self.window == 0 || of_take > self.windows.first_new(self.window);
+        if !is_new || of_take > range.end || !self.monitored.is_due(&self.intervention, of_take) {
+            return Ok(());
+        }
+        self.decoder.fetch()?;
+        let activations = Site::ALL.map(|site| self.decoder.activations(site));
+        self.monitored.read(&self.intervention, of_take, activations, self.decoder.rows());
         Ok(())
+    }
+
+    /// What monitoring lets through of each slot's strength at a step of a window. All of a window's prompt is steered by
+    /// what was known when the window began.
+    fn let_through_at(&self, window: usize, step: usize) -> Vec<f32> {
+        let of_take = self.windows.step_of_take(window, step);
+        let before = of_take.max(self.windows.first_new(window) + 1);
+        self.monitored.let_through(&self.intervention, before, &self.intervention.strengths(of_take))
+    }
+
+    /// The strengths at a step of the present window.
+    fn strengths(&self, step: usize) -> Vec<f32> {
+        let mut strengths = self.intervention.strengths(self.windows.step_of_take(self.window, step));
+        for (strength, part) in strengths.iter_mut().zip(self.let_through_at(self.window, step)) {
+            *strength *= part;
+        }
+        strengths
     }
 
     /// Positions of a window's first run: its prompt and the first position after it, as far as all of them are
@@ -326,13 +386,12 @@ impl Generation {
     fn block(&self) -> usize {
         let range = self.windows.range(self.window);
         let all = self.windows.first_new(self.window).saturating_sub(range.start) + 1;
-        let strengths = |step| self.intervention.strengths(self.windows.step_of_take(self.window, step));
-        let first = strengths(0);
-        (1..all).find(|&step| strengths(step) != first).unwrap_or(all)
+        let first = self.strengths(0);
+        (1..all).find(|&step| self.strengths(step) != first).unwrap_or(all)
     }
 
     fn steer(&mut self, step: usize) -> Result<(), GenerateError> {
-        let strengths = self.intervention.strengths(self.windows.step_of_take(self.window, step));
+        let strengths = self.strengths(step);
         if strengths != self.strengths {
             self.decoder.steer(&self.intervention.inputs(&strengths))?;
             self.strengths = strengths;

@@ -12,6 +12,7 @@ mod error;
 mod generation;
 mod heads;
 mod inputs;
+mod monitored;
 mod random;
 mod reading;
 mod recipe;

@@ -31,6 +31,10 @@ pub struct Take {
     pub runtime: String,
     /// The tokens, `[codebooks][frames]`, delay removed.
     pub codes: Codes,
+    /// What [monitoring](crate::steering::Monitoring) let through of each slot's strength, 0 to 1 for each frame. For
+    /// people: the recipe decides it. No frames for slots that are not monitored, and no slots if none is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub let_through: Vec<Vec<f32>>,
 }
 
 impl Take {
@@ -58,6 +62,17 @@ impl Take {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.codes.frames() as f64 / self.frame_rate
+    }
+
+    /// How much of a slot's strength monitoring let through where there was any, 0 to 1 on average over the frames: with an
+    /// on-and-off rule, the share of the time that it steered. `None` for a slot that is not monitored or has no strength.
+    #[must_use]
+    pub fn share_steered(&self, slot: usize) -> Option<f64> {
+        let (parts, curve) = (self.let_through.get(slot)?, &self.recipe.steering.slots.get(slot)?.curve);
+        let steered = parts.iter().enumerate().filter(|&(frame, _)| curve.at(frame) != 0.0);
+        let (frames, sum) =
+            steered.fold((0, 0.0), |(frames, sum), (_, &part)| (frames + 1, sum + f64::from(part)));
+        (frames > 0).then(|| sum / f64::from(frames))
     }
 
     /// Whether `bundle` can decode the codes: they name entries of its codebooks, as many as it has.

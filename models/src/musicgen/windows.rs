@@ -73,6 +73,11 @@ impl Windows {
         self.produced(window, step.checked_sub(1)?, codebook)
     }
 
+    /// By how many steps the last codebook lags behind its frame.
+    pub fn largest_delay(&self) -> usize {
+        self.largest_delay
+    }
+
     /// `step` of `window`, counted from the beginning of the take.
     pub fn step_of_take(&self, window: usize, step: usize) -> usize {
         self.range(window).start + step
@@ -81,6 +86,15 @@ impl Windows {
     /// The first step of frame `frame`'s window that may depend on what happens at that frame.
     pub fn first_step_of(&self, frame: usize) -> usize {
         if frame == 0 { 0 } else { frame - self.range(self.of_frame(frame)).start + self.largest_delay }
+    }
+
+    /// The first step of the take, of those at which it reads a token for the first time, whose tokens read may depend on
+    /// what happens at `frame`.
+    pub fn first_reading_of(&self, frame: usize) -> usize {
+        if frame == 0 {
+            return 1;
+        }
+        (frame + self.largest_delay).min(self.range(self.of_frame(frame)).end) + 1
     }
 
     /// Frames of `codebook` whose tokens cannot depend on what happens at `frame` or later.

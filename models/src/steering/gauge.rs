@@ -52,6 +52,20 @@ impl Gauge {
         if log_odds.is_nan() { 0.5 } else { 1.0 / (1.0 + (-log_odds).exp()) }
     }
 
+    /// How far a reading is on the way between the held-out means of the sides, 0 at what the vector leads away from, 1 at
+    /// what it leads to; below and above that it ends. Half the way if the reading is no number.
+    #[must_use]
+    pub fn way(&self, reading: f64) -> f64 {
+        let way = (reading - self.minus.mean) / (self.plus.mean - self.minus.mean);
+        if way.is_nan() { 0.5 } else { way.clamp(0.0, 1.0) }
+    }
+
+    /// Whether it tells the sides apart at all: better than chance, and the right way round.
+    #[must_use]
+    pub fn tells(&self) -> bool {
+        self.accuracy > 0.5 && self.separation() > 0.0
+    }
+
     fn variance(&self) -> f64 {
         (self.plus.deviation.powi(2) + self.minus.deviation.powi(2)) / 2.0
     }

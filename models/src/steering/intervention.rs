@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::bundle::Architecture;
 
-use super::{Rows, Scale, Site, Slot, Steering, SteeringError, StrengthCurve, Vector};
+use super::{Monitor, Rows, Scale, Site, Slot, Steering, SteeringError, StrengthCurve, Vector};
 
 /// A steering made ready for one model and one number of rows.
 #[derive(Debug)]
@@ -27,6 +27,7 @@ struct ReadySlot {
     vector: Arc<Vector>,
     /// Where it acts, and every one of these has a direction in `vector`.
     places: Vec<(Site, usize)>,
+    monitor: Option<Monitor>,
 }
 
 /// Sizes of the inputs: layers L, rows C and width D.
@@ -52,7 +53,8 @@ impl Intervention {
     /// Makes `steering` ready for a decoder of shape `architecture` that runs `batch` rows, the conditional one first.
     ///
     /// # Errors
-    /// A vector that is missing or does not fit, layers without direction, strengths that are not finite.
+    /// A vector that is missing or does not fit, layers without direction, strengths that are not finite, a vector that
+    /// is to be monitored and cannot be.
     pub fn new(
         steering: &Steering,
         vectors: &[Arc<Vector>],
@@ -80,10 +82,22 @@ impl Intervention {
                 .flat_map(|&site| layers.iter().map(move |&layer| (site, layer)))
                 .filter(|&(site, layer)| vector.direction(site, layer).is_some())
                 .collect();
-            Ok(ReadySlot { curve: slot.curve.clone(), vector: Arc::clone(vector), places })
+            let (curve, vector) = (slot.curve.clone(), Arc::clone(vector));
+            Ok(ReadySlot { curve, vector, places, monitor: None })
         };
+        let mut slots = steering.slots.iter().map(ready).collect::<Result<Vec<_>, _>>()?;
+        // What comes before the first push, in a layer the attention, knows of pushes only by the tokens; so does all of
+        // the unconditional row as long as it is not steered.
+        let order = |(site, layer): (Site, usize)| (layer, site == Site::Residual);
+        let first = slots.iter().flat_map(|slot| &slot.places).map(|&place| order(place)).min();
+        let is_apart = steering.rows == Rows::Conditional && batch > 1;
+        for (ready, slot) in slots.iter_mut().zip(&steering.slots) {
+            let clean = |site, layer| is_apart || first.is_none_or(|first| order((site, layer)) <= first);
+            let monitor = slot.monitor.map(|setting| Monitor::new(setting, &ready.vector, clean));
+            ready.monitor = monitor.transpose()?;
+        }
         Ok(Self {
-            slots: steering.slots.iter().map(ready).collect::<Result<_, _>>()?,
+            slots,
             period: steering.period.max(1),
             largest_delay: architecture.largest_delay(),
             shape: Shape {
@@ -112,6 +126,11 @@ impl Intervention {
         let acts = step.is_multiple_of(self.period);
         let frame = step.saturating_sub(self.largest_delay);
         self.slots.iter().map(|slot| if acts { slot.curve.at(frame) } else { 0.0 }).collect()
+    }
+
+    /// The monitor of each slot, `None` for one that acts all the time.
+    pub fn monitors(&self) -> impl Iterator<Item = Option<&Monitor>> {
+        self.slots.iter().map(|slot| slot.monitor.as_ref())
     }
 
     /// The inputs for these strengths, residual site first; without any strength they are the identity.

@@ -1,8 +1,9 @@
 //! Steering: directions, the files they live in, how they act, and how strongly at each frame.
 //!
 //! A [`Direction`] is a unit vector for one [`Site`] of one decoder layer; a [`Vector`] holds the directions of one
-//! concept for several layers; a [`Steering`] names vectors, gives each a [`StrengthCurve`] and says how they act; an
-//! `Intervention` is what of it reaches the decoder at a step. The arithmetic is that of Panda et al. 2025, "Fine-Grained
+//! concept for several layers; a [`Steering`] names vectors, gives each a [`StrengthCurve`] and says how they act, and, by
+//! a [`Monitoring`], whether a vector lets go where its concept is there already; an `Intervention` is what of it reaches
+//! the decoder at a step. The arithmetic is that of Panda et al. 2025, "Fine-Grained
 //! control over Music Generation with Activation Steering": `h <- (h + a s r) / (1 + |a|)`.
 
 mod algebra;
@@ -13,6 +14,7 @@ mod error;
 mod gauge;
 mod gguf;
 mod intervention;
+mod monitor;
 mod plan;
 mod vector;
 
@@ -23,5 +25,7 @@ pub use direction::{Direction, Site};
 pub use error::SteeringError;
 pub use gauge::{Gauge, Spread};
 pub(crate) use intervention::{Intervention, SiteInputs};
+pub(crate) use monitor::{Means, Monitor};
+pub use monitor::{Monitoring, Rule};
 pub use plan::{Layers, Rows, Scale, Slot, Steering};
 pub use vector::{FORMAT, Vector};

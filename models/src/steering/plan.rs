@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{SteeringError, StrengthCurve, Vector};
+use super::{Monitoring, SteeringError, StrengthCurve, Vector};
 
 /// What a take is steered by.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,13 +41,23 @@ pub struct Slot {
     pub name: String,
     /// Strength at every frame: a in `h <- (h + a s r) / (1 + |a|)`. 0 does nothing, negative pushes away.
     pub curve: StrengthCurve,
+    /// Whether it lets go where its concept is there already; absent: it acts all the time. Left out of the JSON then, so
+    /// that takes from before there was monitoring keep their ids.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Monitoring>,
 }
 
 impl Slot {
-    /// A slot for `vector`.
+    /// A slot for `vector`, which acts all the time.
     #[must_use]
     pub fn new(vector: &Vector, curve: StrengthCurve) -> Self {
-        Self { vector: vector.hash().to_owned(), name: vector.concept().to_owned(), curve }
+        Self { vector: vector.hash().to_owned(), name: vector.concept().to_owned(), curve, monitor: None }
+    }
+
+    /// The same with another monitoring.
+    #[must_use]
+    pub fn monitored(self, monitor: Option<Monitoring>) -> Self {
+        Self { monitor, ..self }
     }
 }
 
@@ -57,8 +67,9 @@ impl Steering {
     #[must_use]
     pub fn first_difference(&self, other: &Self, frames: usize) -> Option<usize> {
         let how = |steering: &Self| (steering.scale, steering.rows, steering.layers, steering.period.max(1));
-        let vectors =
-            |steering: &Self| steering.slots.iter().map(|slot| slot.vector.clone()).collect::<Vec<_>>();
+        let vectors = |steering: &Self| {
+            steering.slots.iter().map(|slot| (slot.vector.clone(), slot.monitor)).collect::<Vec<_>>()
+        };
         if how(self) != how(other) || vectors(self) != vectors(other) {
             return (frames > 0).then_some(0);
         }
@@ -167,6 +178,7 @@ impl From<Layers> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::steering::Rule;
 
     #[test]
     fn a_choice_of_layers_is_written_as_it_is_read() {
@@ -184,6 +196,7 @@ mod tests {
             vector: "v".to_owned(),
             name: "n".to_owned(),
             curve: StrengthCurve::from_frames(values.to_vec()),
+            monitor: None,
         };
         let of = |slots: Vec<Slot>| Steering { slots, ..Steering::default() };
         let base = of(vec![slot(&[0.0, 1.0, 1.0]), slot(&[0.5])]);
@@ -192,5 +205,24 @@ mod tests {
         assert_eq!(base.first_difference(&of(vec![slot(&[0.0, 1.0, 0.0]), slot(&[0.5])]), 10), Some(2));
         assert_eq!(base.first_difference(&of(vec![slot(&[0.0, 1.0])]), 10), Some(0));
         assert_eq!(base.first_difference(&Steering { rows: Rows::Both, ..base.clone() }, 10), Some(0));
+        let mut monitored = base.clone();
+        monitored.slots[1].monitor = Some(Monitoring::new(Rule::Fade));
+        assert_eq!(base.first_difference(&monitored, 10), Some(0));
+    }
+
+    #[test]
+    fn a_slot_that_is_not_monitored_is_written_as_before_there_was_monitoring() {
+        let slot =
+            Slot { vector: "v".into(), name: "n".into(), curve: StrengthCurve::constant(0.5), monitor: None };
+        let text = serde_json::to_string(&slot).unwrap();
+        assert_eq!(text, r#"{"vector":"v","name":"n","curve":[0.5]}"#);
+        assert_eq!(serde_json::from_str::<Slot>(&text).unwrap(), slot);
+        let slot = slot.monitored(Some(Monitoring::new(Rule::Smitin)));
+        let text = serde_json::to_string(&slot).unwrap();
+        assert!(
+            text.ends_with(r#""monitor":{"rule":"smitin","every":5,"places":16,"memory":50}}"#),
+            "{text}"
+        );
+        assert_eq!(serde_json::from_str::<Slot>(&text).unwrap(), slot);
     }
 }

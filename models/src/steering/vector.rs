@@ -86,6 +86,13 @@ impl Vector {
         self.gauges.get(&(site, layer))
     }
 
+    /// Whether the file says anywhere how the concept is read, better than chance, so that the vector can be
+    /// [monitored](super::Monitoring).
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.gauges.values().any(Gauge::tells)
+    }
+
     /// The same direction as the file holds it, of any length.
     #[must_use]
     pub fn tensor(&self, site: Site, layer: usize) -> Option<&[f32]> {

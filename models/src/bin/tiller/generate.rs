@@ -10,7 +10,7 @@ use clap::Args;
 use serde_json::json;
 use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, frames_of};
-use tiller_models::steering::{Layers, Rows, Scale, Steering, Vector};
+use tiller_models::steering::{Layers, Monitoring, Rows, Rule, Scale, Steering, Vector};
 
 use super::output::{Pending, Reporting, Wav};
 use super::steering::{Steer, slots};
@@ -61,6 +61,10 @@ pub(crate) struct Generate {
     /// Which layers are steered.
     #[arg(long, value_name = "recommended|all|L|A-B", default_value = "recommended")]
     steer_layers: Layers,
+    /// Let go of each vector's concept while it is there, and pull again when it fades: on and off at a threshold, as
+    /// SMITIN does, or along a line. Takes vectors that say how they are read, as `tiller learn` makes them.
+    #[arg(long, value_name = "smitin|fade")]
+    monitor: Option<Rule>,
     /// Strengths over time, as CSV: `seconds,<vector name>,...`, joined by lines.
     #[arg(long, value_name = "FILE.csv")]
     curve: Option<PathBuf>,
@@ -103,6 +107,11 @@ impl Generate {
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
         let frames = frames_of(self.seconds, bundle.architecture())?;
         let (slots, vectors) = slots(&self.steer, self.curve.as_ref(), &bundle, frames)?;
+        if self.monitor.is_some() && slots.is_empty() {
+            return Err("--monitor needs a vector to let go of: add --steer".into());
+        }
+        let monitor = self.monitor.map(Monitoring::new);
+        let slots = slots.into_iter().map(|slot| slot.monitored(monitor)).collect();
         if !self.negative.is_empty() && self.guidance <= 1.0 {
             return Err(
                 "--negative needs --guidance above 1: without guidance nothing leads away from it".into()
@@ -195,6 +204,26 @@ impl Generate {
             label.finish_with(&serde_json::to_string(&take)?)?;
         }
         let elapsed = started.elapsed().as_secs_f64();
+        let monitored: Vec<_> = take
+            .recipe
+            .steering
+            .slots
+            .iter()
+            .zip(&take.let_through)
+            .enumerate()
+            .map(|(slot, (steered, parts))| {
+                json!({ "name": steered.name, "share_steered": take.share_steered(slot), "let_through": parts })
+            })
+            .collect();
+        let shares = (0..monitored.len()).filter_map(|slot| {
+            let share = take.share_steered(slot)?;
+            Some(format!(
+                ", {} pulled {:.0} % of the time",
+                take.recipe.steering.slots[slot].name,
+                100.0 * share
+            ))
+        });
+        let shares: String = shares.collect();
         self.reporting.result(
             &json!({
                 "id": take.id,
@@ -207,8 +236,9 @@ impl Generate {
                 "runtime": take.runtime,
                 "elapsed_seconds": elapsed,
                 "first_audio_seconds": first_audio.as_secs_f64(),
+                "monitored": monitored,
             }),
-            &format!("{}: {:.1} s of music in {elapsed:.1} s", place.out.display(), take.seconds()),
+            &format!("{}: {:.1} s of music in {elapsed:.1} s{shares}", place.out.display(), take.seconds()),
         );
         Ok(())
     }
