@@ -57,6 +57,28 @@ def activations(model: LanguageModel, codes: torch.Tensor) -> dict:
     return {s: (torch.stack(means[s], 1), norms[s]) for s in SITES}
 
 
+def gauge(r: torch.Tensor, held_out: torch.Tensor, a: torch.Tensor, b: torch.Tensor, accuracy: float) -> dict | None:
+    """How a concept is read along its direction at one place (`models/src/steering/gauge.rs`).
+
+    `a` and `b` [N, D] are both sides; `r` is the unit direction of their first halves, and `held_out` holds the
+    projections on it of the second halves, [2, N/2]. Readings are -1 and 1 at the means of the sides that a direction is
+    learnt from. None if the direction does not lead from one side to the other.
+    """
+    half = len(a) // 2
+
+    def sides(direction, a, b):
+        plus, minus = (float((x @ direction).mean()) for x in (a, b))
+        return (plus - minus) / 2, (plus + minus) / 2
+
+    learnt, between = sides(r, a[:half], b[:half])
+    distance, middle = sides(torch.nn.functional.normalize((a - b).mean(0), dim=-1), a, b)
+    if not (learnt > 0 and distance > 0):
+        return None
+    readings = (held_out - between) / learnt
+    plus, minus = ({"mean": float(x.mean()), "deviation": float(x.std(correction=0))} for x in readings)
+    return {"scale": 1 / distance, "offset": -middle / distance, "plus": plus, "minus": minus, "accuracy": accuracy}
+
+
 def learn(model, codec, banks, concept: str, count: int, seconds: float) -> tuple:
     """The tensors and metadata of one concept's vector file."""
     sides = {True: {s: [] for s in SITES}, False: {s: [] for s in SITES}}
@@ -70,7 +92,7 @@ def learn(model, codec, banks, concept: str, count: int, seconds: float) -> tupl
             for site, (mean, norm) in activations(model, codes).items():
                 sides[side][site].append(mean)
                 norms[site].append(norm)
-    tensors, scores = {}, {}
+    tensors, scores, gauges = {}, {}, {}
     for site in SITES:
         a, b = torch.cat(sides[True][site]), torch.cat(sides[False][site])  # [N, L, D]
         half = len(a) // 2
@@ -79,6 +101,8 @@ def learn(model, codec, banks, concept: str, count: int, seconds: float) -> tupl
         pa, pb = ((x[half:] * r).sum(-1) for x in (a, b))
         scores[site] = [((pa[:, n] > (pa[:, n].mean() + pb[:, n].mean()) / 2).float().mean()
                          + (pb[:, n] < (pa[:, n].mean() + pb[:, n].mean()) / 2).float().mean()).item() / 2
+                        for n in range(a.shape[1])]
+        gauges[site] = [gauge(r[n], torch.stack([pa[:, n], pb[:, n]]), a[:, n], b[:, n], scores[site][n])
                         for n in range(a.shape[1])]
         for n, direction in enumerate((a - b).mean(0)):
             tensors[f"{site}.{n}"] = direction.contiguous()
@@ -89,6 +113,7 @@ def learn(model, codec, banks, concept: str, count: int, seconds: float) -> tupl
                 "teacher-forced with an empty condition, mean over time",
         "norms": json.dumps({s: [round(v, 3) for v in np.mean(norms[s], 0).tolist()] for s in SITES}),
         "probe_accuracy": json.dumps({s: [round(v, 3) for v in scores[s]] for s in SITES}),
+        "monitor": json.dumps(gauges),
     }
     return tensors, metadata
 

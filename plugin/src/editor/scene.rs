@@ -91,7 +91,7 @@ impl<'a> Scene<'a> {
         let file = Some(path.to_string_lossy().into_owned());
         self.edit(|project| {
             if let Some(free) = project.slots.iter_mut().find(|slot| slot.is_none()) {
-                *free = Some(Slot { name, sha256: String::new(), file });
+                *free = Some(Slot { name, file, ..Slot::default() });
             }
         });
     }

@@ -1,6 +1,7 @@
 //! Four steering slots: a vector, and how strongly it pulls.
 
 use egui::{ComboBox, RichText};
+use tiller_models::steering::Rule;
 
 use super::scene::Scene;
 use super::{strength, theme};
@@ -17,7 +18,10 @@ pub fn show(ui: &mut egui::Ui, scene: &Scene) {
             let colour = if chosen { theme::SLOT[slot] } else { theme::LINE };
             ui.painter().circle_filled(dot.center(), 4.5, colour);
             chooser(ui, scene, slot);
-            strength::show(ui, &scene.setter, param, colour);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                letting_go(ui, scene, slot);
+                strength::show(ui, &scene.setter, param, colour);
+            });
         });
     }
 }
@@ -41,7 +45,8 @@ fn chooser(ui: &mut egui::Ui, scene: &Scene, slot: usize) {
                 None => label,
             };
             if label.clicked() {
-                scene.edit(|project| project.slots[slot] = Some(slot_of(vector)));
+                let monitor = current.as_ref().and_then(|slot| slot.monitor).filter(|_| vector.readable);
+                scene.edit(|project| project.slots[slot] = Some(Slot { monitor, ..slot_of(vector) }));
             }
         }
         if vectors.is_empty() {
@@ -50,6 +55,52 @@ fn chooser(ui: &mut egui::Ui, scene: &Scene, slot: usize) {
             );
         }
     });
+}
+
+/// Whether the slot lets go where its concept is there already.
+fn letting_go(ui: &mut egui::Ui, scene: &Scene, slot: usize) {
+    let current = scene.project.slots[slot].as_ref();
+    let monitor = current.and_then(|slot| slot.monitor);
+    let vectors = scene.model().map_or(&[][..], |model| &model.vectors);
+    let known = current.and_then(|slot| vectors.iter().find(|vector| is(slot, vector)));
+    let refusal = match (current, known) {
+        (None, _) => Some("Choose a vector first"),
+        (_, Some(vector)) if !vector.readable => {
+            Some("This vector's file does not say how its concept is read; those that Learn makes do")
+        }
+        _ => None,
+    };
+    // What is set and cannot be can be switched off.
+    ui.add_enabled_ui(refusal.is_none() || monitor.is_some(), |ui| {
+        let chooser = ComboBox::from_id_salt(("monitor", slot)).selected_text(name(monitor)).width(76.0);
+        let response = chooser.show_ui(ui, |ui| {
+            for (rule, what) in [
+                (None, "Pulls all the time"),
+                (Some(Rule::Fade), "Lets go the more of the concept is there, and pulls again when it fades"),
+                (Some(Rule::Smitin), "Lets go of it altogether while it is there: on or off"),
+            ] {
+                let can = rule.is_none() || refusal.is_none();
+                let label = ui.add_enabled(can, egui::Button::selectable(monitor == rule, name(rule)));
+                if label.on_hover_text(what).clicked() {
+                    scene.edit(|project| {
+                        if let Some(slot) = &mut project.slots[slot] {
+                            slot.monitor = rule;
+                        }
+                    });
+                }
+            }
+        });
+        let what = "Whether it lets go when its concept is there; for the next take";
+        response.response.on_hover_text(what).on_disabled_hover_text(refusal.unwrap_or(what));
+    });
+}
+
+fn name(monitor: Option<Rule>) -> &'static str {
+    match monitor {
+        None => "always",
+        Some(Rule::Fade) => "fades",
+        Some(Rule::Smitin) => "lets go",
+    }
 }
 
 fn is(slot: &Slot, vector: &VectorChoice) -> bool {
@@ -61,5 +112,6 @@ fn slot_of(vector: &VectorChoice) -> Slot {
         name: vector.name.clone(),
         sha256: vector.sha256.clone(),
         file: vector.file.as_ref().map(|file| file.to_string_lossy().into_owned()),
+        monitor: None,
     }
 }

@@ -197,6 +197,7 @@ mod tests {
     use std::sync::Arc;
 
     use nice_plug::prelude::{FloatParam, IntParam};
+    use tiller_models::steering::Rule;
 
     use super::*;
     use crate::state::{Store, Take};
@@ -279,12 +280,15 @@ mod tests {
     #[test]
     fn what_an_instance_is_set_to_comes_back_from_its_text() {
         let mut project = Project::default();
-        preset(r#","slots":[{"name":"drums","strength":0.3},null,null,null],"layers":"3-5""#)
-            .unwrap()
-            .apply(&mut project);
+        preset(
+            r#","slots":[{"name":"drums","strength":0.3,"monitor":"fade"},null,null,null],"layers":"3-5""#,
+        )
+        .unwrap()
+        .apply(&mut project);
         let params = TillerParams::new(Arc::default());
         let saved = Preset::of(" mine ", &project, &params);
         assert_eq!((saved.name.as_str(), saved.strengths()), ("mine", [0.0; SLOTS]));
+        assert_eq!(saved.slots[0].as_ref().unwrap().vector.monitor, Some(Rule::Fade));
         assert_eq!(Preset::read(&serde_json::to_string_pretty(&saved).unwrap()).unwrap(), saved);
     }
 }

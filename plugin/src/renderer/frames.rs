@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tiller_models::bundle::Architecture;
 use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{self, Cancel, Engine, Generation};
-use tiller_models::steering::{self, Vector};
+use tiller_models::steering::{self, Monitoring, Vector};
 
 use super::engine::{planar, sentence};
 use super::follow::LOOK_AT_STRENGTHS;
@@ -233,6 +233,41 @@ pub(super) fn steering_of(
         rows: recipe.rows,
         layers: recipe.layers,
         period: 1,
-        slots: slots.map(|(steering, vector)| steering::Slot::new(vector, curve_of(steering))).collect(),
+        slots: slots
+            .map(|(steering, vector)| {
+                let monitor = steering.vector.monitor.map(Monitoring::new);
+                steering::Slot::new(vector, curve_of(steering)).monitored(monitor)
+            })
+            .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tiller_models::bundle::Bundle;
+    use tiller_models::steering::{Rule, StrengthCurve};
+
+    use super::*;
+    use crate::state::{Slot, Steering};
+
+    #[test]
+    fn what_lets_go_in_a_project_lets_go_in_the_take() {
+        let bundle = Bundle::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/default")).unwrap();
+        let vector = Arc::new(Vector::open(&bundle.vectors()[0]).unwrap());
+        let vectors = [Arc::clone(&vector), vector];
+        let steering = |slot, monitor| Steering {
+            slot,
+            vector: Slot { monitor, ..Slot::default() },
+            curve: StrengthCurve::constant(0.5),
+        };
+        let recipe = Recipe {
+            steering: vec![steering(1, Some(Rule::Smitin)), steering(3, None)],
+            ..Recipe::default()
+        };
+        let steered = steering_of(&recipe, &vectors, 10, bundle.architecture(), None);
+        let monitors: Vec<_> = steered.slots.iter().map(|slot| slot.monitor).collect();
+        assert_eq!(monitors, [Some(Monitoring::new(Rule::Smitin)), None]);
     }
 }

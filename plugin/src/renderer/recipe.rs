@@ -59,6 +59,8 @@ pub fn again(take: &Take, press: &Press, project: &Project) -> Recipe {
 
 #[cfg(test)]
 mod tests {
+    use tiller_models::steering::Rule;
+
     use super::*;
     use crate::state::Slot;
     use crate::timeline::Landing;
@@ -100,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_take_made_again_keeps_its_length_and_the_curves_of_its_slots() {
-        let slot = |name: &str| Some(Slot { name: name.into(), sha256: String::new(), file: None });
+        let slot = |name: &str| Some(Slot { name: name.into(), ..Slot::default() });
         let mut project = Project { slots: [slot("flute"), None, None, None], ..Project::default() };
         let mut take = Take::clone(&take_of(&press(5.0, 1), &project));
         take.recipe.steering[0].curve = curve::compact(vec![0.0, 1.0]);
@@ -116,9 +118,14 @@ mod tests {
     #[test]
     fn filled_slots_steer_with_the_strengths_of_the_press() {
         let mut project = Project::default();
-        project.slots[1] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        project.slots[1] = Some(Slot { name: "flute".into(), monitor: Some(Rule::Fade), ..Slot::default() });
         let take = take_of(&press(1.0, 1), &project);
         let [steering] = &take.recipe.steering[..] else { panic!("one slot is filled") };
         assert_eq!((steering.slot, steering.curve.at(0)), (2, -1.0));
+        assert_eq!(steering.vector.monitor, Some(Rule::Fade));
+        let mut others = project.clone();
+        others.slots[1].as_mut().unwrap().monitor = None;
+        let other = take_of(&press(1.0, 1), &others);
+        assert_eq!(take.recipe.first_difference(&other.recipe, 50), Some(0), "it is another take");
     }
 }

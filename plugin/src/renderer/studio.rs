@@ -145,6 +145,8 @@ pub struct VectorChoice {
     pub file: Option<PathBuf>,
     /// What is odd about it, if anything is.
     pub warning: Option<String>,
+    /// Whether its file says how its concept is read, so that it can let go of it.
+    pub readable: bool,
 }
 
 /// What is being done for a take.

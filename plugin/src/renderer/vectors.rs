@@ -81,5 +81,6 @@ fn choice(vector: &Vector, bundle: &Bundle, file: Option<PathBuf>) -> VectorChoi
         sha256: vector.hash().to_owned(),
         file,
         warning: vector.warning(bundle),
+        readable: vector.is_readable(),
     }
 }

@@ -172,7 +172,7 @@ mod tests {
     /// A version whose strengths and tokens are those of no other version from `frame` on.
     fn version(frames: usize, frame: usize, number: u16) -> Version {
         let of = |at: usize| if at < frame { 0 } else { number };
-        let slot = Slot { name: "flute".into(), sha256: String::new(), file: None };
+        let slot = Slot { name: "flute".into(), ..Slot::default() };
         let strengths = (0..frames).map(|at| f32::from(of(at)) / 1_000.0).collect();
         let row = |codebook: u16| (0..frames).map(|at| of(at) + codebook).collect();
         let steering = vec![Steering { slot: 1, vector: slot, curve: curve::compact(strengths) }];

@@ -61,6 +61,7 @@ mod tests {
     fn check(project: &Project) {
         assert_eq!((project.schema, project.prompt.as_str()), (SCHEMA, "größer ♪ 低音"));
         assert_eq!(project.slots[2].as_ref().unwrap().file.as_deref(), Some("/music/v.safetensors"));
+        assert_eq!(project.slots[2].as_ref().unwrap().monitor, None, "nothing let go by itself then");
         assert_eq!(project.settings.position, Position::Beats(8.0));
         assert_eq!((project.settings.patience_seconds, project.settings.freeze), (12.5, false));
         let [steered, plain, wish] = &project.takes[..] else { panic!("three takes were saved") };

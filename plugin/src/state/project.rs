@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use tiller_models::steering::{Layers, Rows, Scale};
+use tiller_models::steering::{Layers, Rows, Rule, Scale};
 
 use super::{Key, Take};
 use crate::params::SLOTS;
@@ -36,7 +36,7 @@ pub struct Project {
 }
 
 /// A vector chosen for a slot.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Slot {
     /// The vector's concept, as its file names it, e.g. `flute`.
     pub name: String,
@@ -46,6 +46,9 @@ pub struct Slot {
     /// Path of a vector file of the musician's own; absent for the vectors that come with the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
+    /// By which rule it lets go where its concept is there already; absent: it pulls all the time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitor: Option<Rule>,
 }
 
 /// Choices that are neither automated nor part of one take.
@@ -206,7 +209,12 @@ mod tests {
                 seconds: 8.0,
                 steering: vec![Steering {
                     slot: 1,
-                    vector: Slot { name: "flute".into(), sha256: "ab".into(), file: None },
+                    vector: Slot {
+                        name: "flute".into(),
+                        sha256: "ab".into(),
+                        file: None,
+                        monitor: Some(Rule::Smitin),
+                    },
                     curve: StrengthCurve::from_frames(vec![0.0, 0.125, 2.0]),
                 }],
                 layers: Layers::Range(3, 5),
@@ -229,12 +237,17 @@ mod tests {
         let project = Project {
             prompt: "größer ♪ 低音".into(),
             slots: [
-                Some(Slot { name: "flute".into(), sha256: "ab".into(), file: None }),
+                Some(Slot {
+                    name: "flute".into(),
+                    sha256: "ab".into(),
+                    monitor: Some(Rule::Fade),
+                    ..Slot::default()
+                }),
                 None,
                 Some(Slot {
                     name: "mine".into(),
-                    sha256: String::new(),
                     file: Some("/tmp/v.safetensors".into()),
+                    ..Slot::default()
                 }),
                 None,
             ],
@@ -267,7 +280,7 @@ mod tests {
         let take = |number: usize| {
             let steering = shapes.iter().enumerate().map(|(slot, shape)| {
                 let steps = (0..1_500).map(|frame| curve::thousandths(shape(frame, number)));
-                let vector = Slot { name: "flute".into(), sha256: "0".repeat(64), file: None };
+                let vector = Slot { name: "flute".into(), sha256: "0".repeat(64), ..Slot::default() };
                 Steering {
                     slot: slot + 1,
                     vector,

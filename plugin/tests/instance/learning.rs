@@ -39,8 +39,13 @@ impl Tutor for Reader {
         if request.name == "fail" {
             return Err("The folder is empty.".into());
         }
-        let choice =
-            VectorChoice { name: request.name.clone(), sha256: "ab".into(), file: None, warning: None };
+        let choice = VectorChoice {
+            name: request.name.clone(),
+            sha256: "ab".into(),
+            file: None,
+            warning: None,
+            readable: true,
+        };
         self.log.vectors.lock().unwrap().push(choice);
         Ok(Taught {
             name: request.name.clone(),

@@ -20,7 +20,7 @@ fn looking_ahead() -> Host {
     let mut host = Host::offline();
     host.edit(|project| {
         project.prompt = "tone".into();
-        project.slots[0] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        project.slots[0] = Some(Slot { name: "flute".into(), ..Slot::default() });
         project.settings.position = Position::Beats(0.0);
         project.settings.look_ahead_seconds = 1.0;
     });

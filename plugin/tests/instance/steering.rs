@@ -13,7 +13,7 @@ fn automated(host: &mut Host, blocks: usize) {
 fn with_vector() -> Host {
     let host = Host::new();
     host.edit(|project| {
-        project.slots[0] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        project.slots[0] = Some(Slot { name: "flute".into(), ..Slot::default() });
         project.settings.position = Position::Beats(0.0);
     });
     host

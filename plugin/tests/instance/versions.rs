@@ -20,7 +20,7 @@ pub fn with_take(prompt: &str) -> Host {
     let mut host = Host::new();
     host.edit(|project| {
         project.prompt = prompt.into();
-        project.slots[0] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        project.slots[0] = Some(Slot { name: "flute".into(), ..Slot::default() });
         project.settings.position = Position::Beats(0.0);
     });
     host.set(5, 2.0);
@@ -242,7 +242,7 @@ fn a_take_that_was_still_being_made_follows_what_passed_meanwhile() {
     let mut host = Host::new();
     host.edit(|project| {
         project.prompt = "slow".into();
-        project.slots[0] = Some(Slot { name: "flute".into(), sha256: String::new(), file: None });
+        project.slots[0] = Some(Slot { name: "flute".into(), ..Slot::default() });
         project.settings.position = Position::Beats(0.0);
     });
     host.set(5, 2.0);

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 use tiller_models::encodec::StreamDecoder;
-use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, frames_of};
-use tiller_models::steering::{Layers, Monitoring, Rows, Rule, Scale, Steering, Vector};
+use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, Take, frames_of};
+use tiller_models::steering::{Layers, Monitoring, Rows, Rule, Scale, Slot, Steering, Vector};
 
 use super::output::{Pending, Reporting, Wav};
 use super::steering::{Steer, slots};
@@ -204,26 +204,7 @@ impl Generate {
             label.finish_with(&serde_json::to_string(&take)?)?;
         }
         let elapsed = started.elapsed().as_secs_f64();
-        let monitored: Vec<_> = take
-            .recipe
-            .steering
-            .slots
-            .iter()
-            .zip(&take.let_through)
-            .enumerate()
-            .map(|(slot, (steered, parts))| {
-                json!({ "name": steered.name, "share_steered": take.share_steered(slot), "let_through": parts })
-            })
-            .collect();
-        let shares = (0..monitored.len()).filter_map(|slot| {
-            let share = take.share_steered(slot)?;
-            Some(format!(
-                ", {} pulled {:.0} % of the time",
-                take.recipe.steering.slots[slot].name,
-                100.0 * share
-            ))
-        });
-        let shares: String = shares.collect();
+        let (monitored, shares) = monitored(&take);
         self.reporting.result(
             &json!({
                 "id": take.id,
@@ -242,4 +223,20 @@ impl Generate {
         );
         Ok(())
     }
+}
+
+/// What monitoring let through of each slot, for machines and, as the rest of a sentence, for people.
+fn monitored(take: &Take) -> (Vec<Value>, String) {
+    let slots = take.recipe.steering.slots.iter().zip(&take.let_through).enumerate();
+    let of_slot = |(slot, (steered, parts)): (usize, (&Slot, &Vec<f32>))| {
+        // Hundredths, which 32 bits hold only nearly.
+        let parts: Vec<f64> = parts.iter().map(|&part| (100.0 * f64::from(part)).round() / 100.0).collect();
+        let share = take.share_steered(slot);
+        let said = share.map(|share| format!(", {} pulled {:.0} % of the time", steered.name, 100.0 * share));
+        (
+            json!({ "name": steered.name, "share_steered": share, "let_through": parts }),
+            said.unwrap_or_default(),
+        )
+    };
+    slots.map(of_slot).unzip()
 }
