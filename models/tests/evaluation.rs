@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use std::sync::Arc;
 use serde_json::Value;
 use tiller_models::bundle::Precision;
 use tiller_models::import::import_clap;
-use tiller_models::lab::LabError;
-use tiller_models::lab::evaluate::{Experiment, Report, evaluate};
+use tiller_models::lab::evaluate::{Clip, Condition, Experiment, Report, Sites, Spot, evaluate};
 use tiller_models::lab::judge::{Classifier, Judge};
-use tiller_models::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Sampling};
-use tiller_models::steering::{Layers, Rows, Scale, Vector};
+use tiller_models::lab::{ClipSettings, LabError};
+use tiller_models::musicgen::{Cancel, Engine, EngineOptions, GenerateError};
+use tiller_models::steering::Vector;
 
 use common::Checkpoint::Small;
 
@@ -37,19 +37,16 @@ fn judge_file() -> PathBuf {
 
 fn experiment() -> Experiment {
     Experiment {
-        prompt: "x".to_owned(),
-        target_prompt: Some("y".to_owned()),
+        prompts: vec!["x".to_owned()],
+        target_prompts: vec!["y".to_owned()],
         source: "flute".to_owned(),
         target: "drums".to_owned(),
         seed: 3,
         seeds: NonZeroU64::new(3).unwrap(),
-        frames: 25,
+        spots: vec![Spot::default()],
         strengths: vec![0.5, 4.0],
-        layers: Layers::Recommended,
-        scale: Scale::Norm,
-        rows: Rows::Conditional,
-        guidance: 3.0,
-        sampling: Sampling::default(),
+        randoms: NonZeroUsize::MIN,
+        clips: ClipSettings::new(25),
     }
 }
 
@@ -148,7 +145,7 @@ fn figures_are_of_pairs_with_the_same_seed() {
     let [plain, weak, random, strong, _, prompt] = &report.conditions[..] else { panic!() };
     assert!(plain.lift.is_none() && plain.p.is_none() && random.p.is_none() && prompt.p.is_none());
     for heard in [weak, strong] {
-        let by_hand = |others: &[_], of: fn(&tiller_models::lab::evaluate::Clip) -> f64| {
+        let by_hand = |others: &[_], of: fn(&Clip) -> f64| {
             let pairs = heard.clips.iter().zip(others);
             pairs.map(|(clip, other)| of(clip) - of(other)).sum::<f64>() / 3.0
         };
@@ -163,9 +160,7 @@ fn figures_are_of_pairs_with_the_same_seed() {
         assert!([0.25, 0.5, 0.75, 1.0].contains(&heard.p.unwrap()));
     }
     let over = weak.over_random.unwrap().value;
-    let mean = |clips: &[tiller_models::lab::evaluate::Clip]| {
-        clips.iter().map(|clip| clip.normalised).sum::<f64>() / 3.0
-    };
+    let mean = |clips: &[Clip]| clips.iter().map(|clip| clip.normalised).sum::<f64>() / 3.0;
     assert!((over - (mean(&weak.clips) - mean(&random.clips))).abs() < 1e-12);
     assert!(plain.clips.iter().all(|clip| clip.distance > 0.0));
     // A strong push changes the clip, and random directions are others for each seed.
@@ -178,6 +173,76 @@ fn figures_are_of_pairs_with_the_same_seed() {
     assert_eq!(vectors("steered-4-3.json"), vectors("steered-4-4.json"));
     assert_eq!(vectors("random-4-3.json"), vectors("random-0.5-3.json"));
     assert_ne!(vectors("random-4-3.json"), vectors("random-4-4.json"));
+}
+
+#[test]
+fn places_prompts_and_random_directions_are_swept_and_clips_of_one_of_each_are_taken_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let judge = Rule(|audio| f64::from(audio[0].abs() * 1e4).fract(), ["flute", "drums"].map(str::to_owned));
+    run(&judge, &experiment(), folder.path(), None).unwrap();
+    let one = files(folder.path());
+    let swept = Experiment {
+        prompts: ["x", "z"].map(str::to_owned).to_vec(),
+        target_prompts: Vec::new(),
+        spots: ["recommended", "0", "all"]
+            .map(|layers| Spot { sites: Sites::Recommended, layers: layers.parse().unwrap() })
+            .into_iter()
+            .chain([Spot { sites: Sites::Residual, layers: "all".parse().unwrap() }])
+            .collect(),
+        strengths: vec![4.0],
+        randoms: NonZeroUsize::new(3).unwrap(),
+        ..experiment()
+    };
+    // Two prompts, three seeds; an unsteered clip, and at four places a steered one and three with random directions.
+    assert_eq!(swept.clips(), 2 * 3 * (1 + 4 * 4));
+    let report = run(&judge, &swept, folder.path(), None).unwrap();
+    let all = files(folder.path());
+    for (name, bytes) in one.iter().filter(|(name, _)| name.starts_with("clips")) {
+        assert_eq!(all.get(name), Some(bytes), "{name} was made again");
+    }
+    assert_eq!(report.conditions.len(), 9);
+    let label =
+        |name: &str| -> Value { serde_json::from_slice(&all[&format!("clips/{name}.json")]).unwrap() };
+    let codes = |name: &str| label(name)["codes"].clone();
+    // The same direction elsewhere, and another one at the same place.
+    for (a, b) in [
+        ("steered-4@recommended.0-3", "steered-4@recommended.all-3"),
+        ("random-4-3", "random-4+1-3"),
+        ("random-4+1-3", "random-4+2-3"),
+    ] {
+        assert_ne!(codes(a), codes(b), "{a} and {b}");
+    }
+    assert_eq!(codes("steered-4@residual.all-3"), codes("steered-4@recommended.all-3"));
+    assert_eq!(
+        ["steered-4-3", "p2-steered-4-3"].map(|name| label(name)["recipe"]["prompt"].clone()),
+        ["x", "z"]
+    );
+
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let by_pair = |clips: &[Clip], size: usize| -> Vec<Vec<f64>> {
+        clips.chunks(size).map(|clips| clips.iter().map(|clip| clip.normalised).collect()).collect()
+    };
+    for pair in report.conditions[1..].chunks(2) {
+        let [steered, random] = pair else { panic!() };
+        assert!(matches!(steered.condition, Condition::Steered { .. }));
+        assert_eq!((steered.clips.len(), random.clips.len()), (6, 18));
+        assert!(random.clips.iter().enumerate().all(|(at, clip)| clip.direction == at % 3
+            && clip.prompt == at / 9
+            && clip.seed == 3 + (at / 3 % 3) as u64));
+        let randoms = by_pair(&random.clips, 3);
+        let over: Vec<f64> =
+            steered.clips.iter().zip(&randoms).map(|(clip, others)| clip.normalised - mean(others)).collect();
+        assert!((steered.over_random.unwrap().value - mean(&over)).abs() < 1e-12);
+        let variance =
+            |values: &Vec<f64>| values.iter().map(|value| (value - mean(values)).powi(2)).sum::<f64>() / 2.0;
+        let spread = mean(&randoms.iter().map(variance).collect::<Vec<_>>()).sqrt();
+        assert!((random.spread.unwrap() - spread).abs() < 1e-12 && spread > 0.0);
+        assert!(steered.spread.is_none() && steered.in_key.is_some_and(|share| (0.5..=1.0).contains(&share)));
+    }
+    let table = fs::read_to_string(folder.path().join("table.md")).unwrap();
+    for row in ["strength 4, layer 0 |", "3 random directions, strength 4, residual stream, all layers |"] {
+        assert!(table.contains(row), "{table}");
+    }
 }
 
 fn command(out: &Path, more: &[&str]) -> Output {
@@ -260,4 +325,53 @@ fn clap_hears_any_words_in_clips_that_another_judge_had_made() {
     }
     assert!(fs::read_to_string(out.join("table.md")).unwrap().contains("| | a rock song | a pop song |"));
     assert_ne!(hear(&["--template", "{}"])["conditions"], report["conditions"]);
+}
+
+#[test]
+fn a_folder_says_itself_what_it_was_made_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    let judge = folder.path().join("judge");
+    fs::create_dir(&judge).unwrap();
+    for file in fs::read_dir(judge_file().parent().unwrap()).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, judge.join(file.file_name().unwrap())).unwrap();
+    }
+    let asked =
+        ["--source", "flute", "--target", "drums", "--layers", "0,0-1", "--random", "2", "--strengths=-1"];
+    assert!(heard_by(&judge.join("mel.json"), &out, &asked).status.success());
+    let made = files(&out);
+    let from = |more: &[&str]| {
+        let mut tiller = Command::new(env!("CARGO_BIN_EXE_tiller"));
+        tiller.env("TILLER_BUNDLE", Small.bundle().root()).args(["lab", "evaluate", "--from"]).arg(&out);
+        tiller.args(more).output().unwrap()
+    };
+    let refused = |output: Output| {
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    // Tables, results and a clip that went missing come back, to the byte.
+    for name in ["table.md", "results.json", "clips/random-1@recommended.0+1-2.json"] {
+        let name = name.replace("random-1@", "random--1@");
+        fs::remove_file(out.join(&name)).unwrap();
+    }
+    let again = from(&[]);
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert!(files(&out) == made);
+    assert!(refused(from(&["--seeds", "4"])).contains("cannot be used with"));
+
+    // A refused command leaves the record of the finished one as it is.
+    let other = heard_by(&judge.join("mel.json"), &out, &[&asked[..], &["--guidance", "2"]].concat());
+    assert!(refused(other).contains("another experiment"));
+    assert!(files(&out) == made);
+
+    fs::write(
+        out.join("vector.safetensors"),
+        fs::read(Small.folder().join("vectors/attention.safetensors")).unwrap(),
+    )
+    .unwrap();
+    assert!(refused(from(&[])).contains("not the vector that was evaluated"));
+    fs::write(out.join("experiment.json"), "{}").unwrap();
+    assert!(refused(from(&[])).contains("experiment.json cannot be used"));
+    fs::remove_file(out.join("experiment.json")).unwrap();
+    assert!(refused(from(&[])).contains("--out"));
 }

@@ -7,9 +7,9 @@ use super::ImportError;
 use crate::bundle::Bundle;
 use crate::bundle::manifest::{Norms, Precision};
 use crate::encodec;
-use crate::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Generation, Recipe, Sampling};
+use crate::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Generation, Recipe};
 use crate::runtime::Provider;
-use crate::steering::{Site, Steering};
+use crate::steering::Site;
 
 /// Seconds of music over which norms are averaged.
 const SECONDS: f64 = 2.0;
@@ -37,18 +37,7 @@ fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
     let engine = Engine::load(bundle, &options)?;
     let architecture = bundle.architecture();
     let frames = ((SECONDS * architecture.frame_rate()).round() as usize).clamp(1, architecture.window);
-    let recipe = Recipe {
-        bundle: bundle.id().to_owned(),
-        bundle_name: bundle.manifest().name.clone(),
-        precision,
-        prompt: PROMPT.into(),
-        negative: String::new(),
-        seed: 0,
-        sampling: Sampling::default(),
-        guidance: Recipe::DEFAULT_GUIDANCE,
-        frames,
-        steering: Steering::default(),
-    };
+    let recipe = Recipe::plain(&engine, PROMPT, 0, frames);
     let mut generation = Generation::new(&engine, recipe, &[], &Cancel::new())?;
     let mut sums = Site::ALL.map(|_| vec![0.0; architecture.layers]);
     let mut steps = 0.0;

@@ -4,11 +4,62 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::{LabError, whole};
 use crate::codes::Codes;
 use crate::encodec;
-use crate::musicgen::{Cancel, Engine, Recipe, Take, generate};
-use crate::steering::Vector;
+use crate::musicgen::{Cancel, Engine, Recipe, Sampling, Take, generate};
+use crate::steering::{Layers, Rows, Scale, Slot, Steering, StrengthCurve, Vector};
+
+/// How the clips of an experiment are made, whatever is compared in it.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ClipSettings {
+    /// Length of a clip in frames.
+    pub frames: usize,
+    /// Length of a step.
+    pub scale: Scale,
+    /// Rows of guidance that are steered.
+    pub rows: Rows,
+    /// Guidance of the prompt.
+    pub guidance: f32,
+    /// How tokens are drawn.
+    pub sampling: Sampling,
+}
+
+/// What a clip is steered by: a vector, the layers in which it acts, and how strongly.
+pub type Push<'a> = (&'a Vector, Layers, f32);
+
+impl ClipSettings {
+    /// Clips of `frames` frames, made in the model's own ways.
+    #[must_use]
+    pub fn new(frames: usize) -> Self {
+        Self {
+            frames,
+            scale: Scale::default(),
+            rows: Rows::default(),
+            guidance: Recipe::DEFAULT_GUIDANCE,
+            sampling: Sampling::default(),
+        }
+    }
+
+    /// The recipe of a clip, steered by a push if there is one.
+    pub(super) fn recipe(&self, engine: &Engine, prompt: &str, seed: u64, push: Option<Push<'_>>) -> Recipe {
+        let steering = push.map(|(vector, layers, strength)| Steering {
+            scale: self.scale,
+            rows: self.rows,
+            layers,
+            period: 1,
+            slots: vec![Slot::new(vector, StrengthCurve::constant(strength))],
+        });
+        Recipe {
+            sampling: self.sampling,
+            guidance: self.guidance,
+            steering: steering.unwrap_or_default(),
+            ..Recipe::plain(engine, prompt, seed, self.frames)
+        }
+    }
+}
 
 /// The clip at `place`, made by `recipe` if it is not there; `vector` is what steers it, if anything does. One that is
 /// there is taken only if its recipe is the very one.

@@ -10,11 +10,17 @@ use crate::steering::{FORMAT, Vector};
 use crate::tensor_file;
 
 /// A vector with directions of a uniform distribution at the places of `vector`, decided by the seed. Steering takes
-/// directions at length 1, so that it acts as strongly.
-pub fn random_vector(vector: &Vector, architecture: &Architecture, seed: u64) -> Result<Vector, LabError> {
+/// directions at length 1, so that it acts as strongly. The `number`-th of a seed, from 0.
+pub fn random_vector(
+    vector: &Vector,
+    architecture: &Architecture,
+    seed: u64,
+    number: usize,
+) -> Result<Vector, LabError> {
     let mut tensors = BTreeMap::new();
+    let places = vector.places().count();
     for (place, (site, layer)) in vector.places().enumerate() {
-        let mut random = Random::new(seed, "tiller/lab/evaluate", place);
+        let mut random = Random::new(seed, "tiller/lab/evaluate", number * places + place);
         // A normal distribution looks the same in all directions; 1 - unit is never 0.
         let mut normal = || ((-2.0 * (1.0 - random.unit()).ln()).sqrt() * (TAU * random.unit()).cos()) as f32;
         let values = (0..architecture.width).map(|_| normal()).collect();

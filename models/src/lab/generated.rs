@@ -18,7 +18,6 @@ use super::audio::number;
 use super::recorder::{Extraction, ExtractionSettings, Recorder};
 use super::{DatasetLabel, LabError, Prompts};
 use crate::musicgen::{Cancel, Engine, Reading, Recipe, Sampling, generate};
-use crate::steering::Steering;
 
 /// How pieces are made.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -75,16 +74,9 @@ pub fn extract_pieces(
         }
         let (class, prompt) = &prompts.prompts[index];
         let recipe = Recipe {
-            bundle: engine.bundle().id().to_owned(),
-            bundle_name: engine.bundle().manifest().name.clone(),
-            precision: engine.precision(),
-            prompt: prompt.clone(),
-            negative: String::new(),
-            seed,
             sampling: pieces.sampling,
             guidance: pieces.guidance,
-            frames: settings.frames,
-            steering: Steering::default(),
+            ..Recipe::plain(engine, prompt, seed, settings.frames)
         };
         // Before the first piece, so that a length that cannot be read is said at once.
         let reader = match reading.take() {

@@ -3,7 +3,7 @@
 use super::judge::Spectrograph;
 
 /// Root mean square of a silent part, full scale 1: -60 dB.
-const SILENCE: f64 = 1e-3;
+pub const SILENCE: f64 = 1e-3;
 
 /// Parts of a second that are silent or not.
 const PARTS: u32 = 20;

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use crate::bundle::{Architecture, Precision};
 use crate::steering::Steering;
 
-use super::Sampling;
+use super::{Engine, Sampling};
 
 /// The longest take, in seconds: an hour.
 pub const LONGEST_TAKE: f64 = 3_600.0;
@@ -42,6 +42,23 @@ pub struct Recipe {
 impl Recipe {
     /// Guidance of audiocraft and of the published checkpoints.
     pub const DEFAULT_GUIDANCE: f32 = 3.0;
+
+    /// What the engine's model plays for a prompt by itself: with the default guidance and sampling, not steered.
+    #[must_use]
+    pub fn plain(engine: &Engine, prompt: impl Into<String>, seed: u64, frames: usize) -> Self {
+        Self {
+            bundle: engine.bundle().id().to_owned(),
+            bundle_name: engine.bundle().manifest().name.clone(),
+            precision: engine.precision(),
+            prompt: prompt.into(),
+            negative: String::new(),
+            seed,
+            sampling: Sampling::default(),
+            guidance: Self::DEFAULT_GUIDANCE,
+            frames,
+            steering: Steering::default(),
+        }
+    }
 
     /// The recipe's hash, which is the take's id: SHA-256 of its JSON without white space, fields in this order,
     /// hexadecimal.

@@ -115,7 +115,7 @@ pub enum Layers {
 
 impl Layers {
     /// The layers in which `vector` acts, never empty.
-    pub(super) fn of(self, vector: &Vector) -> Result<BTreeSet<usize>, SteeringError> {
+    pub(crate) fn of(self, vector: &Vector) -> Result<BTreeSet<usize>, SteeringError> {
         let held = vector.layers();
         let chosen: BTreeSet<usize> = match self {
             Self::Recommended => vector.recommended_layers(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 use tiller_models::bundle::discovery;
+use tiller_models::lab::ClipSettings;
 use tiller_models::lab::Progress;
 use tiller_models::lab::lesson::{self, Learnt, file_stem};
 use tiller_models::lab::strength::Search;
@@ -46,8 +47,11 @@ impl Tutor for ModelTutor {
             frames,
             search: Search {
                 prompts: vec![request.prompt.clone()],
-                scale: settings.scale,
-                rows: settings.rows,
+                clips: ClipSettings {
+                    scale: settings.scale,
+                    rows: settings.rows,
+                    ..ClipSettings::new(frames)
+                },
                 ..Search::new(frames)
             },
         };

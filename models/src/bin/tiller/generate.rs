@@ -120,15 +120,9 @@ impl Generate {
         let places = self.places()?;
         let engine = Engine::load(&bundle, &self.engine.options())?;
         let mut recipe = Recipe {
-            bundle: bundle.id().to_owned(),
-            bundle_name: bundle.manifest().name.clone(),
-            precision: engine.precision(),
-            prompt: self.prompt.clone(),
             negative: self.negative.clone(),
-            seed: self.seed,
             sampling: Sampling { temperature: self.temperature, top_k: self.top_k, top_p: self.top_p },
             guidance: self.guidance,
-            frames,
             steering: Steering {
                 scale: self.steer_scale,
                 rows: self.steer_rows,
@@ -136,6 +130,7 @@ impl Generate {
                 period: 1,
                 slots,
             },
+            ..Recipe::plain(&engine, &*self.prompt, self.seed, frames)
         };
         if let Some(remark) = bundle.words().and_then(|words| words.remark(&self.prompt)) {
             eprintln!("{remark}");

@@ -10,7 +10,8 @@ use tiller_models::lab::lesson::{Lesson, file_stem, teach};
 use tiller_models::lab::strength::Search;
 use tiller_models::musicgen::{Cancel, Engine, frames_of};
 
-use super::lab::strength::{Listener, beside};
+use super::lab::listener::Listener;
+use super::lab::strength::beside;
 use super::output::{Pending, Reporting};
 use super::{EngineArguments, Outcome, open_bundle};
 

@@ -38,16 +38,21 @@ impl std::str::FromStr for Steer {
 
 /// A vector: a file, or one of the bundle's by concept or file name.
 pub(crate) fn find_vector(name: &str, bundle: &Bundle) -> Fallible<Vector> {
+    find_vector_file(name, bundle).map(|(_, vector)| vector)
+}
+
+/// The same with the place of its file.
+pub(crate) fn find_vector_file(name: &str, bundle: &Bundle) -> Fallible<(PathBuf, Vector)> {
     let path = Path::new(name);
     if path.is_file() {
-        return Ok(Vector::open(path)?);
+        return Ok((path.to_owned(), Vector::open(path)?));
     }
     let mut concepts = Vec::new();
     for path in bundle.vectors() {
         let vector = Vector::open(&path)?;
         let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
         if vector.concept().eq_ignore_ascii_case(name) || stem.eq_ignore_ascii_case(name) {
-            return Ok(vector);
+            return Ok((path, vector));
         }
         concepts.push(vector.concept().to_owned());
     }

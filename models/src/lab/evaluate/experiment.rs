@@ -1,81 +1,69 @@
-//! What is compared with what, and what makes each clip.
+//! What is compared with what.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU64, NonZeroUsize};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::lab::LabError;
-use crate::musicgen::{Engine, Recipe, Sampling};
-use crate::steering::{Layers, Rows, Scale, Slot, Steering, StrengthCurve, Vector};
+use super::{Condition, Spot};
+use crate::lab::{ClipSettings, LabError};
 
-/// What is compared with what. All clips of a seed share their random numbers.
-#[derive(Debug, Clone, Serialize)]
+/// What is compared with what. All clips of a prompt and a seed share their random numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Experiment {
-    /// Prompt of all clips but those of the target's.
-    pub prompt: String,
-    /// Prompt that names the target, for comparison.
-    pub target_prompt: Option<String>,
-    /// The judge's label of what the prompt asks for.
+    /// Prompts of all clips but those of the targets', one or more, each once.
+    pub prompts: Vec<String>,
+    /// Prompts that name the target, for comparison: one for each of the prompts, or none.
+    pub target_prompts: Vec<String>,
+    /// The judge's label of what the prompts ask for.
     pub source: String,
     /// The judge's label of what the vector leads to.
     pub target: String,
-    /// Seed of the first clip.
+    /// Seed of each prompt's first clip.
     pub seed: u64,
     /// Seeds: this one, the next and so on; at least 2.
     pub seeds: NonZeroU64,
-    /// Length of a clip in frames.
-    pub frames: usize,
+    /// Where the vector acts, one place or more, each once.
+    pub spots: Vec<Spot>,
     /// Strengths to steer with, finite, not 0, each once.
     pub strengths: Vec<f32>,
-    /// Where the vector acts.
-    pub layers: Layers,
-    /// Length of a step.
-    pub scale: Scale,
-    /// Rows of guidance that are steered.
-    pub rows: Rows,
-    /// Guidance of the prompt.
-    pub guidance: f32,
-    /// How tokens are drawn.
-    pub sampling: Sampling,
-}
-
-/// What makes a clip, beside its seed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum Condition {
-    /// The prompt alone.
-    Unsteered,
-    /// The vector.
-    Steered {
-        /// How strongly.
-        strength: f32,
-    },
-    /// A random direction for each place of the vector, another one for each seed.
-    Random {
-        /// How strongly.
-        strength: f32,
-    },
-    /// The prompt that names the target.
-    Prompt,
+    /// Random directions for each seed.
+    pub randoms: NonZeroUsize,
+    /// How clips are made.
+    #[serde(flatten)]
+    pub clips: ClipSettings,
 }
 
 impl Experiment {
     /// What is wrong with the numbers.
     pub(super) fn check(&self) -> Result<(), LabError> {
+        let refuse = |sentence: String| Err(LabError::request(sentence));
         if self.seeds.get() < 2 || self.seed.checked_add(self.seeds.get()).is_none() {
-            return Err(LabError::request("choose two seeds or more, none beyond the largest number"));
+            return refuse("choose two seeds or more, none beyond the largest number".to_owned());
         }
         let odd = |strength: &f32| !strength.is_finite() || *strength == 0.0;
         if self.strengths.is_empty() || self.strengths.iter().any(odd) {
-            return Err(LabError::request("choose one strength or more, finite and not 0"));
+            return refuse("choose one strength or more, finite and not 0".to_owned());
         }
-        for (at, strength) in self.strengths.iter().enumerate() {
-            if self.strengths[..at].contains(strength) {
-                return Err(LabError::request(format!("the strength {strength} is there twice")));
-            }
+        if let Some(strength) = twice(&self.strengths) {
+            return refuse(format!("the strength {strength} is there twice"));
+        }
+        if self.prompts.is_empty() || self.spots.is_empty() {
+            return refuse("choose one prompt or more, and one place or more to steer at".to_owned());
+        }
+        if let Some(prompt) = twice(&self.prompts) {
+            return refuse(format!("the prompt {prompt:?} is there twice; name each once"));
+        }
+        if let Some(spot) = twice(&self.spots) {
+            return refuse(format!("the place to steer at ({spot}) is there twice; name each once"));
+        }
+        let (prompts, targets) = (self.prompts.len(), self.target_prompts.len());
+        if targets > 0 && targets != prompts {
+            return refuse(format!(
+                "there are {prompts} prompts and {targets} that name the target; give one for each prompt, or none"
+            ));
         }
         if self.source == self.target {
-            return Err(LabError::request("source and target are the same label; choose two"));
+            return refuse("source and target are the same label; choose two".to_owned());
         }
         Ok(())
     }
@@ -83,53 +71,42 @@ impl Experiment {
     /// All conditions, the unsteered one first.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
-        let of = |strength: &f32| {
-            [Condition::Steered { strength: *strength }, Condition::Random { strength: *strength }]
+        let of = |(spot, strength): (Spot, f32)| {
+            [Condition::Steered { spot, strength }, Condition::Random { spot, strength }]
         };
-        let steered = self.strengths.iter().flat_map(of);
-        let prompt = self.target_prompt.iter().map(|_| Condition::Prompt);
-        std::iter::once(Condition::Unsteered).chain(steered).chain(prompt).collect()
+        let settings =
+            self.spots.iter().flat_map(|spot| self.strengths.iter().map(move |&strength| (*spot, strength)));
+        let prompt = self.target_prompts.first().map(|_| Condition::Prompt);
+        std::iter::once(Condition::Unsteered).chain(settings.flat_map(of)).chain(prompt).collect()
     }
 
-    /// The recipe of a clip. `vector` is the one that steers it, if any does.
-    pub(super) fn recipe(&self, engine: &Engine, condition: Condition, seed: u64, vector: &Vector) -> Recipe {
-        let slots = match condition {
-            Condition::Steered { strength } | Condition::Random { strength } => {
-                vec![Slot::new(vector, StrengthCurve::constant(strength))]
-            }
-            Condition::Unsteered | Condition::Prompt => Vec::new(),
-        };
-        let steering = match slots.is_empty() {
-            true => Steering::default(),
-            false => Steering { scale: self.scale, rows: self.rows, layers: self.layers, period: 1, slots },
-        };
-        let prompt = match (&self.target_prompt, condition) {
-            (Some(prompt), Condition::Prompt) => prompt,
-            _ => &self.prompt,
-        };
-        Recipe {
-            bundle: engine.bundle().id().to_owned(),
-            bundle_name: engine.bundle().manifest().name.clone(),
-            precision: engine.precision(),
-            prompt: prompt.clone(),
-            negative: String::new(),
-            seed,
-            sampling: self.sampling,
-            guidance: self.guidance,
-            frames: self.frames,
-            steering,
+    /// Clips of a condition for each prompt and seed.
+    pub(super) fn clips_of(&self, condition: Condition) -> usize {
+        match condition {
+            Condition::Random { .. } => self.randoms.get(),
+            _ => 1,
+        }
+    }
+
+    /// How many clips there are in all.
+    #[must_use]
+    pub fn clips(&self) -> usize {
+        let of_pair: usize = self.conditions().into_iter().map(|condition| self.clips_of(condition)).sum();
+        let pairs =
+            usize::try_from(self.seeds.get()).unwrap_or(usize::MAX).saturating_mul(self.prompts.len());
+        pairs.saturating_mul(of_pair)
+    }
+
+    /// The prompt of a condition's clips, for the `number`-th of the prompts.
+    pub(super) fn prompt(&self, condition: Condition, number: usize) -> &str {
+        match (condition, self.target_prompts.get(number)) {
+            (Condition::Prompt, Some(prompt)) => prompt,
+            _ => &self.prompts[number],
         }
     }
 }
 
-impl Condition {
-    /// What the clips of the condition are called in file names.
-    pub(super) fn name(self) -> String {
-        match self {
-            Self::Unsteered => "unsteered".to_owned(),
-            Self::Steered { strength } => format!("steered-{strength}"),
-            Self::Random { strength } => format!("random-{strength}"),
-            Self::Prompt => "prompt".to_owned(),
-        }
-    }
+/// The first that equals one before it.
+fn twice<T: PartialEq>(items: &[T]) -> Option<&T> {
+    items.iter().enumerate().find(|(at, item)| items[..*at].contains(item)).map(|(_, item)| item)
 }

@@ -1,37 +1,49 @@
-//! Does a vector steer where it should? Clips of the same seeds, unsteered, steered, with random directions and with the
-//! prompt that names the target, heard by a [`Judge`].
+//! Does a vector steer where it should? Clips of the same prompts and seeds, unsteered, steered, with random directions and
+//! with the prompts that name the target, heard by a [`Judge`].
 //!
 //! The codes of every clip are kept as labels in a folder, so that an interrupted experiment goes on, everything can be
-//! heard, and another judge costs no generation. A clip that is there is taken only if its recipe is the very one.
+//! heard, and another judge costs no generation. A clip that is there is taken only if its recipe is the very one. What
+//! was asked for is kept too ([`Record`]), so that everything can be made again from the folder.
 
+mod clip;
+mod condition;
 mod experiment;
+mod record;
 mod report;
+mod spot;
+mod tables;
 
-pub use experiment::{Condition, Experiment};
-pub use report::{Clip, Heard, Report};
+pub use clip::Clip;
+pub use condition::Condition;
+pub use experiment::Experiment;
+pub use record::Record;
+pub use report::{Heard, Report};
+pub use spot::{Sites, Spot};
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::LabError;
 use super::clips::{self, Sound};
 use super::control::random_vector;
-use super::judge::{Judge, label_of};
-use super::quality::{Picture, clipping, silence};
+use super::judge::Judge;
+use super::quality::Picture;
 use super::whole;
 use crate::musicgen::{Cancel, Engine, stop_if};
-use crate::steering::Vector;
+use crate::steering::{Layers, Vector};
+use clip::Listener;
 
 /// Runs what is missing of an experiment in `folder`, and hears all of it. Writes `clips/CONDITION-SEED.json` (the label
 /// of each clip), `results.json` and `table.md`; each appears whole or not at all.
 ///
-/// `progress` is called before each clip with the number of those done; there are as many as conditions times seeds.
+/// `progress` is called before each clip with the number of those done; [`Experiment::clips`] says how many there are.
 ///
 /// # Errors
-/// [`LabError::Request`] for settings that make no sense, a label that the judge has not, or a folder with the clips of
-/// another experiment; [`LabError::File`] for a damaged clip; [`LabError::Model`], also after a cancel, whereafter the
-/// same call goes on; [`LabError::Read`], [`LabError::Write`], and what the judge says.
+/// [`LabError::Request`] for settings that make no sense, a label that the judge has not, a place at which the vector has
+/// no direction, or a folder with the clips of another experiment; [`LabError::File`] for a damaged clip;
+/// [`LabError::Model`], also after a cancel, whereafter the same call goes on; [`LabError::Read`], [`LabError::Write`],
+/// and what the judge says.
 pub fn evaluate(
     engine: &Arc<Engine>,
     vector: &Arc<Vector>,
@@ -42,79 +54,107 @@ pub fn evaluate(
     mut progress: impl FnMut(usize),
 ) -> Result<Report, LabError> {
     experiment.check()?;
-    let labels = [label_of(judge, &experiment.source)?, label_of(judge, &experiment.target)?];
-    let architecture = engine.bundle().architecture();
-    vector.check(architecture).map_err(|error| LabError::request(error.to_string()))?;
-    let clips = folder.join("clips");
-    fs::create_dir_all(&clips).map_err(|source| LabError::Write { path: clips.clone(), source })?;
-
+    let listener = Listener::new(judge, &experiment.source, &experiment.target)?;
+    let studio = Studio::new(engine, vector, experiment, folder, cancel)?;
     let conditions = experiment.conditions();
     let mut heard = vec![Vec::new(); conditions.len()];
-    let mut pictures: Vec<Picture> = Vec::new();
     let mut done = 0;
-    for seed in experiment.seed..experiment.seed + experiment.seeds.get() {
-        let random = Arc::new(random_vector(vector, architecture, seed)?);
-        for (heard, &condition) in heard.iter_mut().zip(&conditions) {
-            progress(done);
-            stop_if(cancel)?;
-            let steered_by = if matches!(condition, Condition::Random { .. }) { &random } else { vector };
-            let recipe = experiment.recipe(engine, condition, seed, steered_by);
-            let place = clips.join(format!("{}-{seed}.json", condition.name()));
-            let take = clips::take(engine, recipe, Some(steered_by), &place, cancel)?;
-            let Sound { audio, mono, sample_rate } = Sound::of(engine, &take.codes)?;
-            let picture = Picture::new(&mono, sample_rate);
-            let told = judge.hear(&mono, sample_rate)?;
-            let [source, target] = labels.map(|label| told[label]);
-            let both = source + target;
-            let distance = match condition {
-                Condition::Unsteered => {
-                    pictures.push(picture);
-                    // Known when the next one is there.
-                    0.0
+    for prompt in 0..experiment.prompts.len() {
+        let mut plain: Vec<Picture> = Vec::new();
+        for seed in experiment.seed..experiment.seed + experiment.seeds.get() {
+            for (heard, &condition) in heard.iter_mut().zip(&conditions) {
+                for direction in 0..experiment.clips_of(condition) {
+                    progress(done);
+                    stop_if(cancel)?;
+                    let sound = studio.sound(condition, [prompt, direction], seed)?;
+                    let (mut clip, picture) = listener.hear(&sound, [prompt, direction], seed)?;
+                    match condition {
+                        // Its distance is known when that of the next seed is there.
+                        Condition::Unsteered => plain.push(picture),
+                        _ => clip.distance = plain.last().map_or(0.0, |plain| picture.distance(plain)),
+                    }
+                    heard.push(clip);
+                    done += 1;
                 }
-                _ => pictures.last().map_or(0.0, |plain| picture.distance(plain)),
-            };
-            heard.push(Clip {
-                seed,
-                source,
-                target,
-                // A judge that hears neither prefers neither.
-                normalised: if both > 0.0 { target / both } else { 0.5 },
-                distance,
-                silence: silence(&mono, sample_rate),
-                clipping: clipping(&audio),
-            });
-            done += 1;
+            }
         }
-    }
-    for at in 0..pictures.len() {
-        heard[0][at].distance = pictures[at].distance(&pictures[(at + 1) % pictures.len()]);
+        let unsteered = heard[0].iter_mut().rev().take(plain.len()).rev();
+        for ((at, clip), picture) in unsteered.enumerate().zip(&plain) {
+            clip.distance = picture.distance(&plain[(at + 1) % plain.len()]);
+        }
     }
     progress(done);
 
-    let plain = heard[0].clone();
-    let random_of = |strength: f32| {
-        let at = conditions.iter().position(|known| *known == Condition::Random { strength })?;
-        Some(heard[at].clone())
-    };
-    let conditions = conditions.iter().zip(&heard).map(|(&condition, clips)| {
-        let random = match condition {
-            Condition::Steered { strength } => random_of(strength),
-            _ => None,
-        };
-        Heard::new(condition, clips.clone(), &plain, random.as_deref(), experiment.seed)
-    });
-    let report = Report {
-        conditions: conditions.collect(),
-        experiment: experiment.clone(),
-        concept: vector.concept().to_owned(),
-        vector: vector.hash().to_owned(),
-        bundle: engine.bundle().id().to_owned(),
-        judge: judge.identity().to_owned(),
-    };
+    let report = Report::new(engine, vector, judge, experiment, heard);
     // A report is made of strings, numbers, lists and structs, which serde_json cannot fail on.
     let results = serde_json::to_vec_pretty(&report).unwrap_or_default();
     whole::write(&folder.join("results.json"), &results)?;
     whole::write(&folder.join("table.md"), report.tables().as_bytes())?;
     Ok(report)
+}
+
+/// Makes the clips of an experiment.
+struct Studio<'a> {
+    engine: &'a Arc<Engine>,
+    experiment: &'a Experiment,
+    /// The vector at each of the experiment's places, and the layers that a recipe names.
+    moved: Vec<(Spot, Arc<Vector>, Layers)>,
+    clips: PathBuf,
+    cancel: &'a Cancel,
+}
+
+impl<'a> Studio<'a> {
+    /// Fails for a vector that does not fit, before any clip is made.
+    fn new(
+        engine: &'a Arc<Engine>,
+        vector: &Arc<Vector>,
+        experiment: &'a Experiment,
+        folder: &Path,
+        cancel: &'a Cancel,
+    ) -> Result<Self, LabError> {
+        let mut moved = Vec::new();
+        for &spot in &experiment.spots {
+            let (vector, layers) = spot.of(vector)?;
+            vector
+                .check(engine.bundle().architecture())
+                .map_err(|error| LabError::request(error.to_string()))?;
+            moved.push((spot, vector, layers));
+        }
+        let clips = folder.join("clips");
+        fs::create_dir_all(&clips).map_err(|source| LabError::Write { path: clips.clone(), source })?;
+        Ok(Self { engine, experiment, moved, clips, cancel })
+    }
+
+    /// The clip of a condition, a prompt, a direction and a seed: made, if it is not there.
+    fn sound(
+        &self,
+        condition: Condition,
+        [prompt, direction]: [usize; 2],
+        seed: u64,
+    ) -> Result<Sound, LabError> {
+        let architecture = self.engine.bundle().architecture();
+        let at = |spot: Spot| self.moved.iter().find(|(known, ..)| *known == spot);
+        let push = match condition {
+            Condition::Unsteered | Condition::Prompt => None,
+            Condition::Steered { spot, strength } => {
+                at(spot).map(|(_, vector, layers)| (Arc::clone(vector), *layers, strength))
+            }
+            Condition::Random { spot, strength } => match at(spot) {
+                Some((_, vector, layers)) => {
+                    let random = random_vector(vector, architecture, seed, direction)?;
+                    Some((Arc::new(random), *layers, strength))
+                }
+                None => None,
+            },
+        };
+        let text = self.experiment.prompt(condition, prompt);
+        let by = push.as_ref().map(|(vector, layers, strength)| (&**vector, *layers, *strength));
+        let recipe = self.experiment.clips.recipe(self.engine, text, seed, by);
+        // The first prompt's clips have the names that they had when there was but one.
+        let number = if prompt > 0 { format!("p{}-", prompt + 1) } else { String::new() };
+        let place = self.clips.join(format!("{number}{}-{seed}.json", condition.name(direction)));
+        let take =
+            clips::take(self.engine, recipe, push.as_ref().map(|(vector, ..)| vector), &place, self.cancel)?;
+        Sound::of(self.engine, &take.codes)
+    }
 }

@@ -1,29 +1,15 @@
-//! What came out: figures over seeds, and the tables that show them.
+//! What came out: figures over prompts and seeds.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::experiment::{Condition, Experiment};
+use super::{Clip, Condition, Experiment};
 use crate::lab::Estimate;
+use crate::lab::judge::Judge;
 use crate::lab::statistics::{bootstrap_mean, cohen_d, mean, sign_flip};
-
-/// What is measured of one clip.
-#[derive(Debug, Clone, Serialize)]
-pub struct Clip {
-    /// Its seed.
-    pub seed: u64,
-    /// The judge's probability of the source.
-    pub source: f64,
-    /// The judge's probability of the target.
-    pub target: f64,
-    /// Probability of the target over source and target, 0 to 1.
-    pub normalised: f64,
-    /// Distance in dB: of an unsteered clip to that of the next seed, of others to the unsteered clip of the same seed.
-    pub distance: f64,
-    /// Share of it that is silent, 0 to 1.
-    pub silence: f64,
-    /// Share of its samples at full scale, 0 to 1.
-    pub clipping: f64,
-}
+use crate::musicgen::Engine;
+use crate::steering::Vector;
 
 /// The clips of a condition.
 #[derive(Debug, Clone, Serialize)]
@@ -34,10 +20,10 @@ pub struct Heard {
     pub source: f64,
     /// That of the target.
     pub target: f64,
-    /// How much higher the target is than in the unsteered clip of the same seed. `None` for the unsteered ones, as is
-    /// all below.
+    /// How much higher the target is than in the unsteered clip of the same prompt and seed. `None` for the unsteered
+    /// ones, as is all below.
     pub lift: Option<Estimate>,
-    /// How much higher than with a random direction.
+    /// How much higher than with random directions, in the mean over those of a seed.
     pub over_random: Option<Estimate>,
     /// Two-sided p of that.
     pub p: Option<f64>,
@@ -51,7 +37,12 @@ pub struct Heard {
     pub silence: f64,
     /// Mean share of clipped samples.
     pub clipping: f64,
-    /// By seed.
+    /// Mean share in key of the clips that are not silent; `None` if all are.
+    pub in_key: Option<f64>,
+    /// How far the normalised target differs between the random directions of a seed: their standard deviation (of
+    /// n - 1), squares averaged over prompts and seeds. `None` with one direction.
+    pub spread: Option<f64>,
+    /// By prompt, seed and direction.
     pub clips: Vec<Clip>,
 }
 
@@ -73,26 +64,32 @@ pub struct Report {
 }
 
 impl Heard {
-    /// `plain` are the unsteered clips, and `random` those with random directions of the same strength, all by seed.
-    pub(super) fn new(
+    /// `plain` are the unsteered clips, one for each pair of a prompt and a seed, and `random` those with random
+    /// directions at the same place and of the same strength, as many for each pair.
+    fn new(
         condition: Condition,
         clips: Vec<Clip>,
         plain: &[Clip],
         random: Option<&[Clip]>,
         seed: u64,
     ) -> Self {
-        let of =
-            |figure: fn(&Clip) -> f64, clips: &[Clip]| mean(&clips.iter().map(figure).collect::<Vec<_>>());
+        let of = |figure: fn(&Clip) -> f64| mean(&clips.iter().map(figure).collect::<Vec<_>>());
+        let by_pair = |clips: &[Clip]| -> Vec<f64> {
+            let of_pair = |clips: &[Clip]| mean(&normalised(clips));
+            clips.chunks(clips.len() / plain.len()).map(of_pair).collect()
+        };
+        let own = by_pair(&clips);
         let above = |others: &[Clip]| -> Vec<f64> {
-            clips.iter().zip(others).map(|(clip, other)| clip.normalised - other.normalised).collect()
+            own.iter().zip(by_pair(others)).map(|(clip, other)| clip - other).collect()
         };
         let is_plain = condition == Condition::Unsteered;
         let over_random = random.map(above);
         let ratio = |figure: fn(&Clip) -> f64| {
-            let base = of(figure, plain);
-            (!is_plain && base > 0.0).then(|| of(figure, &clips) / base)
+            let base = mean(&plain.iter().map(figure).collect::<Vec<_>>());
+            (!is_plain && base > 0.0).then(|| of(figure) / base)
         };
-        let target = of(|clip| clip.normalised, &clips);
+        let target = of(|clip| clip.normalised);
+        let keys: Vec<f64> = clips.iter().filter_map(|clip| clip.in_key).collect();
         Self {
             condition,
             source: 1.0 - target,
@@ -103,73 +100,61 @@ impl Heard {
             over_random: over_random.map(|differences| bootstrap_mean(&differences, seed)),
             source_kept: ratio(|clip| clip.source),
             distance: ratio(|clip| clip.distance),
-            silence: of(|clip| clip.silence, &clips),
-            clipping: of(|clip| clip.clipping, &clips),
+            silence: of(|clip| clip.silence),
+            clipping: of(|clip| clip.clipping),
+            in_key: (!keys.is_empty()).then(|| mean(&keys)),
+            spread: spread(&clips, clips.len() / plain.len()),
             clips,
         }
     }
 }
 
 impl Report {
-    /// The tables, as Markdown: probabilities as in the paper, then what each strength does.
-    #[must_use]
-    pub fn tables(&self) -> String {
-        let Experiment { source, target, seeds, .. } = &self.experiment;
-        let mut lines = vec![
-            format!("{} over {seeds} seeds, heard by {}", self.concept, self.judge),
-            String::new(),
-            format!("| | {source} | {target} |"),
-            "|---|---|---|".to_owned(),
-        ];
-        for heard in &self.conditions {
-            lines.push(format!(
-                "| {} | {:.4} | {:.4} |",
-                self.row(heard.condition),
-                heard.source,
-                heard.target
-            ));
-        }
-        lines.extend([
-            String::new(),
-            "| | lift | 95 % | over random | 95 % | p | d | source kept | distance | silence | clipping |"
-                .to_owned(),
-            "|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
-        ]);
-        for heard in &self.conditions {
-            let figure = |value: Option<f64>, digits| {
-                value.map_or("-".to_owned(), |value| format!("{value:.digits$}"))
-            };
-            let spread = |estimate: Option<Estimate>| match estimate {
-                Some(Estimate { value, low, high }) => format!("{value:+.4} | {low:+.4} to {high:+.4}"),
-                None => "- | -".to_owned(),
-            };
-            lines.push(format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.5} |",
-                self.row(heard.condition),
-                spread(heard.lift),
-                spread(heard.over_random),
-                figure(heard.p, 5),
-                figure(heard.effect, 2),
-                figure(heard.source_kept, 2),
-                figure(heard.distance, 2),
-                heard.silence,
-                heard.clipping
-            ));
-        }
-        lines.push(String::new());
-        lines.join("\n")
-    }
-
-    fn row(&self, condition: Condition) -> String {
-        let Experiment { source, target, target_prompt, .. } = &self.experiment;
-        match condition {
-            Condition::Unsteered => source.clone(),
-            Condition::Steered { strength } => format!("{source} to {target}, strength {strength}"),
-            Condition::Random { strength } => format!("random direction, strength {strength}"),
-            Condition::Prompt => {
-                // A bar would end the cell.
-                format!("prompt {:?}", target_prompt.as_deref().unwrap_or_default().replace('|', "/"))
+    /// `heard` are the clips of each condition.
+    pub(super) fn new(
+        engine: &Engine,
+        vector: &Arc<Vector>,
+        judge: &dyn Judge,
+        experiment: &Experiment,
+        heard: Vec<Vec<Clip>>,
+    ) -> Self {
+        let conditions = experiment.conditions();
+        let plain = heard[0].clone();
+        let random_like = |condition: Condition| match condition {
+            Condition::Steered { spot, strength } => {
+                let random = Condition::Random { spot, strength };
+                conditions.iter().position(|known| *known == random).map(|at| heard[at].clone())
             }
+            _ => None,
+        };
+        let randoms: Vec<_> = conditions.iter().map(|&condition| random_like(condition)).collect();
+        let of = |((&condition, clips), random): ((&Condition, Vec<Clip>), Option<Vec<Clip>>)| {
+            Heard::new(condition, clips, &plain, random.as_deref(), experiment.seed)
+        };
+        Self {
+            conditions: conditions.iter().zip(heard).zip(randoms).map(of).collect(),
+            experiment: experiment.clone(),
+            concept: vector.concept().to_owned(),
+            vector: vector.hash().to_owned(),
+            bundle: engine.bundle().id().to_owned(),
+            judge: judge.identity().to_owned(),
         }
     }
+}
+
+fn normalised(clips: &[Clip]) -> Vec<f64> {
+    clips.iter().map(|clip| clip.normalised).collect()
+}
+
+/// The standard deviation within runs of `size` clips, squares averaged over the runs; `None` of single clips.
+fn spread(clips: &[Clip], size: usize) -> Option<f64> {
+    if size < 2 {
+        return None;
+    }
+    let variance = |clips: &[Clip]| {
+        let values = normalised(clips);
+        let middle = mean(&values);
+        values.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / (size - 1) as f64
+    };
+    Some(mean(&clips.chunks(size).map(variance).collect::<Vec<_>>()).sqrt())
 }

@@ -137,7 +137,7 @@ pub fn teach(
     let mut ear = match (judge, listening) {
         (Some(judge), _) => Some(Ear::Judge(judge)),
         (None, Some(half)) if separable => {
-            let own = Own::fit(engine, &half, &contrast(&half)?, lesson.search.frames, seed, cancel)?;
+            let own = Own::fit(engine, &half, &contrast(&half)?, lesson.search.clips.frames, seed, cancel)?;
             (own.score().accuracy.low > 0.5).then_some(Ear::Own(Box::new(own)))
         }
         (None, _) => None,

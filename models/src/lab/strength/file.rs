@@ -1,26 +1,11 @@
 //! What a search found, in the vector's file.
 
-use std::collections::BTreeMap;
-
 use serde_json::json;
 
 use super::{Found, Verdict};
 use crate::lab::LabError;
+use crate::lab::moved::rewritten;
 use crate::steering::Vector;
-use crate::tensor_file;
-
-/// What is said of steering, and so holds no longer when sites or layers change.
-const SAID: [&str; 3] = ["strength", "dose", "evidence"];
-
-/// The bytes of `vector` with other metadata and without what was measured before.
-pub(super) fn rewritten(vector: &Vector, changes: &[(&str, String)]) -> Vec<u8> {
-    let mut metadata = vector.metadata().clone();
-    metadata.retain(|key, _| !SAID.contains(&key.as_str()));
-    metadata.extend(changes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())));
-    let tensor = |(site, layer)| Some((format!("{site}.{layer}"), vector.tensor(site, layer)?.to_vec()));
-    let tensors: BTreeMap<String, Vec<f32>> = vector.places().filter_map(tensor).collect();
-    tensor_file::of_vectors(&metadata, &tensors)
-}
 
 impl Found {
     /// The file of `vector` with what was found: `dose` (the curve, beside a random direction) and `evidence` in any case;
@@ -60,7 +45,7 @@ impl Found {
             "heard by": self.ear,
             "prompts": self.search.prompts,
             "seeds": self.search.confirming(),
-            "frames": self.search.frames,
+            "frames": self.search.clips.frames,
             "clips": self.pairs,
         })
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::{Region, Search};
 use crate::lab::control::random_vector;
 use crate::lab::{LabError, clips};
-use crate::musicgen::{Cancel, Engine, Recipe, Take, stop_if};
-use crate::steering::{Layers, Slot, Steering, StrengthCurve, Vector};
+use crate::musicgen::{Cancel, Engine, Take, stop_if};
+use crate::steering::{Layers, Vector};
 
 /// Makes clips of one vector.
 pub(super) struct Maker<'a> {
@@ -41,28 +41,8 @@ impl<'a> Maker<'a> {
         steered_by: Option<(&Arc<Vector>, f32)>,
     ) -> Result<Take, LabError> {
         stop_if(self.cancel)?;
-        let slots: Vec<Slot> = steered_by
-            .iter()
-            .map(|(vector, strength)| Slot::new(vector, StrengthCurve::constant(*strength)))
-            .collect();
-        let Search { scale, rows, sampling, guidance, frames, .. } = *self.search;
-        let steering = match slots.is_empty() {
-            true => Steering::default(),
-            false => Steering { scale, rows, layers: Layers::Recommended, period: 1, slots },
-        };
-        let bundle = self.engine.bundle();
-        let recipe = Recipe {
-            bundle: bundle.id().to_owned(),
-            bundle_name: bundle.manifest().name.clone(),
-            precision: self.engine.precision(),
-            prompt: prompt.to_owned(),
-            negative: String::new(),
-            seed,
-            sampling,
-            guidance,
-            frames,
-            steering,
-        };
+        let push = steered_by.map(|(vector, strength)| (&**vector, Layers::Recommended, strength));
+        let recipe = self.search.clips.recipe(self.engine, prompt, seed, push);
         // Named by its recipe, so that no two clips can be taken for each other.
         let place = self.clips.join(format!("{}.json", &recipe.id()[..24]));
         clips::take(self.engine, recipe, steered_by.map(|(vector, _)| vector), &place, self.cancel)
@@ -71,7 +51,7 @@ impl<'a> Maker<'a> {
     /// The vector that acts in `region`, and the random one in its place for a seed.
     pub fn vectors(&self, region: &Region, seed: u64) -> Result<[Arc<Vector>; 2], LabError> {
         let moved = region.of(self.vector)?;
-        let random = random_vector(&moved, self.engine.bundle().architecture(), seed)?;
+        let random = random_vector(&moved, self.engine.bundle().architecture(), seed, 0)?;
         Ok([moved, Arc::new(random)])
     }
 }

@@ -29,9 +29,9 @@ pub use verdict::Verdict;
 
 use super::ear::Ear;
 use super::statistics::{bootstrap_mean, cohen_d, sign_flip};
-use super::{Estimate, LabError, Progress, Stage, whole};
-use crate::musicgen::{Cancel, Engine, Recipe, Sampling};
-use crate::steering::{Rows, Scale, Vector};
+use super::{ClipSettings, Estimate, LabError, Progress, Stage, whole};
+use crate::musicgen::{Cancel, Engine};
+use crate::steering::Vector;
 use choice::{Search as Choosing, rounded};
 use maker::Maker;
 use panel::{Rig, Trial};
@@ -54,16 +54,9 @@ pub struct Search {
     pub seed: u64,
     /// Clips of each prompt that confirm. Half as many others choose.
     pub seeds: NonZeroU64,
-    /// Length of a clip in frames.
-    pub frames: usize,
-    /// Length of a step.
-    pub scale: Scale,
-    /// Rows of guidance that are steered.
-    pub rows: Rows,
-    /// Guidance of the prompts.
-    pub guidance: f32,
-    /// How tokens are drawn.
-    pub sampling: Sampling,
+    /// How clips are made.
+    #[serde(flatten)]
+    pub clips: ClipSettings,
 }
 
 impl Search {
@@ -74,11 +67,7 @@ impl Search {
             prompts: vec![String::new()],
             seed: 1,
             seeds: NonZeroU64::MIN.saturating_add(11),
-            frames,
-            scale: Scale::default(),
-            rows: Rows::default(),
-            guidance: Recipe::DEFAULT_GUIDANCE,
-            sampling: Sampling::default(),
+            clips: ClipSettings::new(frames),
         }
     }
 

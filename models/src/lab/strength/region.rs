@@ -5,10 +5,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::json;
 
-use super::file::rewritten;
 use crate::lab::LabError;
+use crate::lab::moved::moved;
 use crate::steering::{Site, Vector};
 
 /// Sites, and a range of layers: the vector acts wherever in it it has a direction.
@@ -111,10 +110,7 @@ impl Region {
 
     /// The vector, acting here.
     pub(super) fn of(&self, vector: &Vector) -> Result<Arc<Vector>, LabError> {
-        let changes = [("sites", json!(self.sites)), ("layers", json!(self.layers(vector)))];
-        let bytes = rewritten(vector, &changes.map(|(key, value)| (key, value.to_string())));
-        let moved = Vector::from_bytes(&bytes, vector.concept());
-        moved.map(Arc::new).map_err(|error| LabError::request(error.to_string()))
+        moved(vector, &self.sites, &self.layers(vector))
     }
 }
 

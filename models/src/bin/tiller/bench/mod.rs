@@ -12,7 +12,7 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use tiller_models::bundle::Bundle;
 use tiller_models::encodec::StreamDecoder;
-use tiller_models::musicgen::{Cancel, Engine, GenerateError, Generation, Recipe, Sampling, frames_of};
+use tiller_models::musicgen::{Cancel, Engine, GenerateError, Generation, Recipe, frames_of};
 use tiller_models::steering::{Slot, Steering, StrengthCurve, Vector};
 
 use super::{EngineArguments, Fallible, Outcome, open_bundle};
@@ -162,18 +162,7 @@ fn to_its_end(generation: &mut Generation, decoder: &mut StreamDecoder) -> Falli
 }
 
 fn recipe(engine: &Engine, frames: usize, steering: Steering) -> Recipe {
-    Recipe {
-        bundle: engine.bundle().id().to_owned(),
-        bundle_name: engine.bundle().manifest().name.clone(),
-        precision: engine.precision(),
-        prompt: "a calm flute melody over soft drums".to_owned(),
-        negative: String::new(),
-        seed: 1,
-        sampling: Sampling::default(),
-        guidance: Recipe::DEFAULT_GUIDANCE,
-        frames,
-        steering,
-    }
+    Recipe { steering, ..Recipe::plain(engine, "a calm flute melody over soft drums", 1, frames) }
 }
 
 /// A generation that stands at `frame`, and the frame.

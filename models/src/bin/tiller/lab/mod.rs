@@ -1,11 +1,13 @@
 //! `tiller lab`: from audio to activations, from these to vectors, and to where a concept is represented.
 
 mod activations;
+mod clip_arguments;
 mod cluster;
 mod directions;
 mod evaluate;
 mod judge;
 mod judge_import;
+pub(crate) mod listener;
 mod merge;
 mod plots;
 mod probe;

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
-use tiller_models::lab::ear::{Ear, Judged, Own};
-use tiller_models::lab::judge::{self, DEFAULT_TEMPLATE};
+use tiller_models::lab::ear::{Ear, Own};
 use tiller_models::lab::strength::{Found, Search, search};
-use tiller_models::lab::{Activations, Contrast, LabError};
-use tiller_models::musicgen::{Cancel, Engine, Recipe, frames_of};
-use tiller_models::steering::{Rows, Scale, Vector};
+use tiller_models::lab::{Activations, Contrast};
+use tiller_models::musicgen::{Cancel, Engine, frames_of};
+use tiller_models::steering::Vector;
 
-use super::super::generate::{rows, scale};
 use super::super::output::{Pending, Reporting};
 use super::super::steering::find_vector;
 use super::super::{EngineArguments, Fallible, Outcome, open_bundle};
+use super::clip_arguments::ClipArguments;
+use super::listener::Listener;
 
 /// Arguments of `tiller lab strength`.
 #[derive(Args)]
@@ -48,15 +48,8 @@ pub(crate) struct Strength {
     /// Length of a clip.
     #[arg(long, default_value_t = 5.0, allow_negative_numbers = true)]
     seconds: f64,
-    /// Length of a steering step: the activation's norm, or literally 1 as in the paper.
-    #[arg(long, value_name = "norm|literal", default_value = "norm", value_parser = scale)]
-    steer_scale: Scale,
-    /// Which rows of guidance are steered.
-    #[arg(long, value_name = "conditional|both", default_value = "conditional", value_parser = rows)]
-    steer_rows: Rows,
-    /// How strongly the prompts are followed.
-    #[arg(long, value_name = "G", default_value_t = Recipe::DEFAULT_GUIDANCE, allow_negative_numbers = true)]
-    guidance: f32,
+    #[command(flatten)]
+    clips: ClipArguments,
     #[command(flatten)]
     engine: EngineArguments,
     /// The vector file with what was found. FILE.strength beside it has the labels of all clips and strength.json; clips
@@ -65,35 +58,6 @@ pub(crate) struct Strength {
     out: PathBuf,
     #[command(flatten)]
     reporting: Reporting,
-}
-
-/// A judge between two labels.
-#[derive(Args)]
-pub(crate) struct Listener {
-    /// Who listens: the JSON file beside an ONNX classifier, or the folder of an imported CLAP, for which source and
-    /// target are any words.
-    #[arg(long, value_name = "FILE.json|DIR", requires = "source", requires = "target")]
-    judge: Option<PathBuf>,
-    /// The judge's label of what the prompt asks for.
-    #[arg(long, value_name = "LABEL", requires = "judge")]
-    source: Option<String>,
-    /// The judge's label of what the vector leads to.
-    #[arg(long, value_name = "LABEL", requires = "judge")]
-    target: Option<String>,
-    /// The sentence that CLAP reads of each label, which goes in place of {}.
-    #[arg(long, value_name = "TEXT", default_value = DEFAULT_TEMPLATE)]
-    template: String,
-}
-
-impl Listener {
-    /// The judge, if one is named.
-    pub fn open(&self) -> Result<Option<Judged>, LabError> {
-        let (Some(judge), Some(source), Some(target)) = (&self.judge, &self.source, &self.target) else {
-            return Ok(None);
-        };
-        let judge = judge::open(judge, &[source.clone(), target.clone()], &self.template)?;
-        Judged::new(judge, source, target).map(Some)
-    }
 }
 
 impl Strength {
@@ -108,10 +72,7 @@ impl Strength {
             prompts: self.prompts.clone(),
             seed: self.seed,
             seeds: self.seeds,
-            scale: self.steer_scale,
-            rows: self.steer_rows,
-            guidance: self.guidance,
-            ..Search::new(frames_of(self.seconds, bundle.architecture())?)
+            clips: self.clips.settings(frames_of(self.seconds, bundle.architecture())?),
         };
         let pending = Pending::create(&self.out)?;
         let engine = Engine::load(&bundle, &self.engine.options())?;
@@ -120,7 +81,7 @@ impl Strength {
         ctrlc::set_handler(move || by_keyboard.cancel())?;
         let mut ear = match judged {
             Some(judged) => Ear::Judge(judged),
-            None => Ear::Own(Box::new(self.own(&engine, &vector, settings.frames, &cancel)?)),
+            None => Ear::Own(Box::new(self.own(&engine, &vector, settings.clips.frames, &cancel)?)),
         };
         let bar = self.reporting.bar(0, "");
         let mut progress = |progress| Reporting::show(&bar, progress);
