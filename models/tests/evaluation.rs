@@ -17,10 +17,11 @@ use tiller_models::import::import_clap;
 use tiller_models::lab::evaluate::{Clip, Condition, Experiment, Report, Sites, Spot, evaluate};
 use tiller_models::lab::judge::{Classifier, Judge};
 use tiller_models::lab::{ClipSettings, LabError};
-use tiller_models::musicgen::{Cancel, Engine, EngineOptions, GenerateError};
-use tiller_models::steering::Vector;
+use tiller_models::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Take};
+use tiller_models::steering::{self, Vector};
 
 use common::Checkpoint::Small;
+use common::readable;
 
 fn engine() -> Arc<Engine> {
     let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
@@ -46,6 +47,7 @@ fn experiment() -> Experiment {
         spots: vec![Spot::default()],
         strengths: vec![0.5, 4.0],
         randoms: NonZeroUsize::MIN,
+        monitor: Vec::new(),
         clips: ClipSettings::new(25),
     }
 }
@@ -243,6 +245,47 @@ fn places_prompts_and_random_directions_are_swept_and_clips_of_one_of_each_are_t
     for row in ["strength 4, layer 0 |", "3 random directions, strength 4, residual stream, all layers |"] {
         assert!(table.contains(row), "{table}");
     }
+}
+
+#[test]
+fn a_vector_that_lets_go_is_compared_with_one_that_pulls_all_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = Rule(|audio| f64::from(audio[0].abs() * 1e4).fract(), ["flute", "drums"].map(str::to_owned));
+    let monitored = Experiment {
+        strengths: vec![0.5],
+        monitor: vec![steering::Rule::Fade, steering::Rule::Smitin],
+        ..experiment()
+    };
+    let vector = Vector::from_bytes(&readable::file("residual", 3, &readable::gauge(-1.0, 1.0)), "warmth");
+    let vector = Arc::new(vector.unwrap());
+    let run =
+        |vector, out: &Path| evaluate(&engine(), vector, &rule, &monitored, out, &Cancel::new(), |_| {});
+    let report = run(&vector, folder.path()).unwrap();
+    let [plain, steered, lets_go, smitin, random, prompt] = &report.conditions[..] else { panic!() };
+    assert!(matches!(lets_go.condition, Condition::Monitored { strength: 0.5, .. }));
+    assert_eq!(
+        [plain, steered, random, prompt].map(|heard| heard.steered),
+        [None, Some(1.0), Some(1.0), None]
+    );
+    assert!(smitin.steered.unwrap() <= 1.0 && matches!(smitin.condition, Condition::Monitored { .. }));
+    let over = lets_go.over_random.unwrap().value;
+    assert!((over - (lets_go.target - random.target)).abs() < 1e-12, "beside the same random directions");
+    let mut let_through = 0.0;
+    for clip in &lets_go.clips {
+        let label = fs::read_to_string(folder.path().join(format!("clips/fade-0.5-{}.json", clip.seed)));
+        let take = Take::from_json(&label.unwrap()).unwrap();
+        assert_eq!((clip.steered, take.let_through[0].len()), (take.share_steered(0), 25));
+        let_through += clip.steered.unwrap() / 3.0;
+    }
+    assert!((lets_go.steered.unwrap() - let_through).abs() < 1e-12 && let_through < 1.0, "{let_through}");
+    let table = fs::read_to_string(folder.path().join("table.md")).unwrap();
+    let row = table.lines().rfind(|line| line.contains("strength 0.5, fade |")).unwrap();
+    assert!(row.ends_with(&format!(" {let_through:.2} |")), "{row}");
+    // What was made is taken over, and a vector that cannot be read is refused before anything is made.
+    assert_eq!(run(&vector, folder.path()).unwrap().tables(), table);
+    let (out, unread) = (folder.path().join("unread"), Arc::new(Vector::open(&vector_file()).unwrap()));
+    let error = run(&unread, &out).unwrap_err().to_string();
+    assert!(error.contains("does not say how its concept is read") && !out.join("clips").exists(), "{error}");
 }
 
 fn command(out: &Path, more: &[&str]) -> Output {

@@ -21,7 +21,8 @@ pub struct Monitoring {
     pub rule: Rule,
     /// It reads, and decides anew, at every step whose number is a multiple of this. SMITIN: 5.
     pub every: NonZeroUsize,
-    /// It reads so many places of the vector at most, those with the best accuracy. SMITIN: 16.
+    /// It reads so many places of the vector at most, those with the best accuracy. SMITIN: 16. Places that are worse than
+    /// the best by more than a tenth are left out however many there are, since in a small model 16 would be all.
     pub places: NonZeroUsize,
     /// Frames over which readings are averaged: as an exponential mean, and plainly as long as there are fewer. 50 are a
     /// second: shorter than a change of strength that anyone plays, longer than most notes.
@@ -79,6 +80,8 @@ impl std::str::FromStr for Rule {
 
 /// Least and most threshold of [`Rule::Smitin`].
 const THRESHOLD: std::ops::RangeInclusive<f64> = 0.5..=0.95;
+/// How much less accurate than the best a place may be.
+const MOST_WORSE: f64 = 0.1;
 /// Parts that a factor is given in. Finer ones nobody hears, and every change costs an upload of the steering inputs.
 const PARTS: f64 = 100.0;
 
@@ -134,6 +137,8 @@ impl Monitor {
             by(|gauge| gauge.accuracy).then(by(Gauge::separation))
         });
         probes.truncate(setting.places.get());
+        let best = probes.first().map_or(0.0, |probe| probe.gauge.accuracy);
+        probes.retain(|probe| probe.gauge.accuracy >= best - MOST_WORSE);
         if probes.is_empty() {
             return Err(SteeringError::Request(format!(
                 "the concept of the vector {concept} is read only where its own push is felt: steer the conditional row \
@@ -237,9 +242,10 @@ mod tests {
             let monitor = Monitor::new(setting, &vector(accuracies), clean).unwrap();
             monitor.probes.iter().map(|probe| probe.layer).collect()
         };
-        assert_eq!(layers([0.7, 0.9, 0.8], |_, _| true), [1, 2]);
-        assert_eq!(layers([0.7, 0.9, 0.8], |_, layer| layer != 1), [2, 0]);
-        assert_eq!(layers([0.5, 0.9, 0.2], |_, _| true), [1]);
+        assert_eq!(layers([0.81, 0.9, 0.85], |_, _| true), [1, 2]);
+        assert_eq!(layers([0.81, 0.9, 0.85], |_, layer| layer != 1), [2, 0]);
+        assert_eq!(layers([0.5, 0.55, 0.2], |_, _| true), [1], "no better than chance");
+        assert_eq!(layers([0.75, 0.9, 0.7], |_, _| true), [1], "much worse than the best");
     }
 
     #[test]
@@ -255,9 +261,9 @@ mod tests {
 
     #[test]
     fn smitin_pulls_below_the_threshold_and_not_above() {
-        let rule = monitor(Rule::Smitin, [0.8, 0.9, 0.7]);
-        // Median .8, deviation of .7, .8 and .9.
-        assert!((rule.threshold - (0.8 - (0.02_f64 / 3.0).sqrt())).abs() < 1e-12);
+        let rule = monitor(Rule::Smitin, [0.8, 0.84, 0.76]);
+        // Median .8, deviation of .76, .8 and .84.
+        assert!((rule.threshold - (0.8 - (0.0032_f64 / 3.0).sqrt())).abs() < 1e-12);
         // The log-odds of a reading are eight times as large with sides at -1 and 1 and a deviation of .5.
         let at = (rule.threshold / (1.0 - rule.threshold)).ln() / 8.0;
         for (reading, towards, away) in
@@ -268,7 +274,7 @@ mod tests {
             assert_eq!(rule.lets_through(means.as_ref(), -0.3), away, "{reading}");
         }
         assert_eq!(monitor(Rule::Smitin, [1.0; 3]).threshold, 0.95);
-        assert_eq!(monitor(Rule::Smitin, [0.51, 0.99, 0.51]).threshold, 0.5);
+        assert_eq!(monitor(Rule::Smitin, [0.51, 0.6, 0.51]).threshold, 0.5);
     }
 
     #[test]

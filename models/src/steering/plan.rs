@@ -62,6 +62,13 @@ impl Slot {
 }
 
 impl Steering {
+    /// The same with another monitoring of all its vectors.
+    #[must_use]
+    pub fn monitored(self, monitor: Option<Monitoring>) -> Self {
+        let slots = self.slots.into_iter().map(|slot| slot.monitored(monitor)).collect();
+        Self { slots, ..self }
+    }
+
     /// The first of `frames` frames from which `other` steers differently: where rendering has to begin again. `None`
     /// if it does not.
     #[must_use]

@@ -110,8 +110,6 @@ impl Generate {
         if self.monitor.is_some() && slots.is_empty() {
             return Err("--monitor needs a vector to let go of: add --steer".into());
         }
-        let monitor = self.monitor.map(Monitoring::new);
-        let slots = slots.into_iter().map(|slot| slot.monitored(monitor)).collect();
         if !self.negative.is_empty() && self.guidance <= 1.0 {
             return Err(
                 "--negative needs --guidance above 1: without guidance nothing leads away from it".into()
@@ -129,7 +127,8 @@ impl Generate {
                 layers: self.steer_layers,
                 period: 1,
                 slots,
-            },
+            }
+            .monitored(self.monitor.map(Monitoring::new)),
             ..Recipe::plain(&engine, &*self.prompt, self.seed, frames)
         };
         if let Some(remark) = bundle.words().and_then(|words| words.remark(&self.prompt)) {

@@ -31,6 +31,8 @@ pub struct Clip {
     pub clipping: f64,
     /// Share of it in the diatonic scale that holds the most of it, 7/12 to 1; `None` if it is silent.
     pub in_key: Option<f64>,
+    /// How much of the strength was let through, 0 to 1 on average over its frames; `None` where nothing steered.
+    pub steered: Option<f64>,
 }
 
 /// A judge that is asked for two of its labels.
@@ -46,7 +48,8 @@ impl<'a> Listener<'a> {
         Ok(Self { judge, labels: [label_of(judge, source)?, label_of(judge, target)?] })
     }
 
-    /// What is heard in a clip of a prompt, a seed and a direction. Its distance is not known yet, but its picture is.
+    /// What is heard in a clip of a prompt, a seed and a direction. Its distance, and how much it was steered, are not known
+    /// yet, but its picture is.
     pub fn hear(
         &self,
         sound: &Sound,
@@ -69,6 +72,7 @@ impl<'a> Listener<'a> {
             silence: silence(mono, *sample_rate),
             clipping: clipping(audio),
             in_key: in_key(mono, *sample_rate),
+            steered: None,
         };
         Ok((clip, Picture::new(mono, *sample_rate)))
     }

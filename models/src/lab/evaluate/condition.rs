@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Spot;
+use crate::steering::Rule;
 
 /// What makes a clip, beside its prompt and its seed.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -12,6 +13,15 @@ pub enum Condition {
     Unsteered,
     /// The vector.
     Steered {
+        /// Where it acts.
+        spot: Spot,
+        /// How strongly.
+        strength: f32,
+    },
+    /// The vector, which lets go where its concept is there already.
+    Monitored {
+        /// By which rule.
+        rule: Rule,
         /// Where it acts.
         spot: Spot,
         /// How strongly.
@@ -35,6 +45,9 @@ impl Condition {
         match self {
             Self::Unsteered => "unsteered".to_owned(),
             Self::Steered { spot, strength } => format!("steered-{strength}{}", spot.suffix()),
+            Self::Monitored { rule, spot, strength } => {
+                format!("{}-{strength}{}", rule.name(), spot.suffix())
+            }
             Self::Random { spot, strength } => {
                 let number = if number > 0 { format!("+{number}") } else { String::new() };
                 format!("random-{strength}{}{number}", spot.suffix())
@@ -55,6 +68,7 @@ mod tests {
         for spot in spots {
             for strength in [0.5, -0.5] {
                 names.push(Condition::Steered { spot, strength }.name(0));
+                names.extend(Rule::ALL.map(|rule| Condition::Monitored { rule, spot, strength }.name(0)));
                 names.extend((0..3).map(|number| Condition::Random { spot, strength }.name(number)));
             }
         }

@@ -1,11 +1,14 @@
 //! What is compared with what.
 
 use std::num::{NonZeroU64, NonZeroUsize};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::{Condition, Spot};
 use crate::lab::{ClipSettings, LabError};
+use crate::musicgen::Engine;
+use crate::steering::{Intervention, Layers, Monitoring, Rule, Vector};
 
 /// What is compared with what. All clips of a prompt and a seed share their random numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct Experiment {
     pub strengths: Vec<f32>,
     /// Random directions for each seed.
     pub randoms: NonZeroUsize,
+    /// Rules by which the vector lets go, each once, for comparison with its acting all the time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub monitor: Vec<Rule>,
     /// How clips are made.
     #[serde(flatten)]
     pub clips: ClipSettings,
@@ -46,6 +52,9 @@ impl Experiment {
         }
         if let Some(strength) = twice(&self.strengths) {
             return refuse(format!("the strength {strength} is there twice"));
+        }
+        if let Some(rule) = twice(&self.monitor) {
+            return refuse(format!("the rule {} is there twice; name each once", rule.name()));
         }
         if self.prompts.is_empty() || self.spots.is_empty() {
             return refuse("choose one prompt or more, and one place or more to steer at".to_owned());
@@ -68,11 +77,31 @@ impl Experiment {
         Ok(())
     }
 
+    /// Whether `vector`, acting in `layers`, can let go as it is to.
+    pub(super) fn check_monitor(
+        &self,
+        engine: &Engine,
+        vector: &Arc<Vector>,
+        layers: Layers,
+    ) -> Result<(), LabError> {
+        let recipe = self.clips.recipe(engine, "", 0, Some((vector, layers, 1.0)));
+        let (rows, vectors) = (if recipe.is_guided() { 2 } else { 1 }, [Arc::clone(vector)]);
+        self.monitor.iter().try_for_each(|&rule| {
+            let steering = recipe.steering.clone().monitored(Some(Monitoring::new(rule)));
+            Intervention::new(&steering, &vectors, engine.bundle().architecture(), rows)
+                .map(drop)
+                .map_err(|error| LabError::request(error.to_string()))
+        })
+    }
+
     /// All conditions, the unsteered one first.
     #[must_use]
     pub fn conditions(&self) -> Vec<Condition> {
         let of = |(spot, strength): (Spot, f32)| {
-            [Condition::Steered { spot, strength }, Condition::Random { spot, strength }]
+            let monitored =
+                self.monitor.iter().map(move |&rule| Condition::Monitored { rule, spot, strength });
+            let steered = [Condition::Steered { spot, strength }].into_iter().chain(monitored);
+            steered.chain([Condition::Random { spot, strength }])
         };
         let settings =
             self.spots.iter().flat_map(|spot| self.strengths.iter().map(move |&strength| (*spot, strength)));

@@ -31,7 +31,7 @@ use super::judge::Judge;
 use super::quality::Picture;
 use super::whole;
 use crate::musicgen::{Cancel, Engine, stop_if};
-use crate::steering::{Layers, Vector};
+use crate::steering::{Layers, Monitoring, Vector};
 use clip::Listener;
 
 /// Runs what is missing of an experiment in `folder`, and hears all of it. Writes `clips/CONDITION-SEED.json` (the label
@@ -66,8 +66,9 @@ pub fn evaluate(
                 for direction in 0..experiment.clips_of(condition) {
                     progress(done);
                     stop_if(cancel)?;
-                    let sound = studio.sound(condition, [prompt, direction], seed)?;
+                    let (sound, steered) = studio.sound(condition, [prompt, direction], seed)?;
                     let (mut clip, picture) = listener.hear(&sound, [prompt, direction], seed)?;
+                    clip.steered = steered;
                     match condition {
                         // Its distance is known when that of the next seed is there.
                         Condition::Unsteered => plain.push(picture),
@@ -118,6 +119,7 @@ impl<'a> Studio<'a> {
             vector
                 .check(engine.bundle().architecture())
                 .map_err(|error| LabError::request(error.to_string()))?;
+            experiment.check_monitor(engine, &vector, layers)?;
             moved.push((spot, vector, layers));
         }
         let clips = folder.join("clips");
@@ -125,18 +127,19 @@ impl<'a> Studio<'a> {
         Ok(Self { engine, experiment, moved, clips, cancel })
     }
 
-    /// The clip of a condition, a prompt, a direction and a seed: made, if it is not there.
+    /// The clip of a condition, a prompt, a direction and a seed: made, if it is not there. With how much of the strength
+    /// was let through, if it is steered.
     fn sound(
         &self,
         condition: Condition,
         [prompt, direction]: [usize; 2],
         seed: u64,
-    ) -> Result<Sound, LabError> {
+    ) -> Result<(Sound, Option<f64>), LabError> {
         let architecture = self.engine.bundle().architecture();
         let at = |spot: Spot| self.moved.iter().find(|(known, ..)| *known == spot);
         let push = match condition {
             Condition::Unsteered | Condition::Prompt => None,
-            Condition::Steered { spot, strength } => {
+            Condition::Steered { spot, strength } | Condition::Monitored { spot, strength, .. } => {
                 at(spot).map(|(_, vector, layers)| (Arc::clone(vector), *layers, strength))
             }
             Condition::Random { spot, strength } => match at(spot) {
@@ -149,12 +152,16 @@ impl<'a> Studio<'a> {
         };
         let text = self.experiment.prompt(condition, prompt);
         let by = push.as_ref().map(|(vector, layers, strength)| (&**vector, *layers, *strength));
-        let recipe = self.experiment.clips.recipe(self.engine, text, seed, by);
+        let mut recipe = self.experiment.clips.recipe(self.engine, text, seed, by);
+        if let Condition::Monitored { rule, .. } = condition {
+            recipe.steering = recipe.steering.monitored(Some(Monitoring::new(rule)));
+        }
         // The first prompt's clips have the names that they had when there was but one.
         let number = if prompt > 0 { format!("p{}-", prompt + 1) } else { String::new() };
         let place = self.clips.join(format!("{number}{}-{seed}.json", condition.name(direction)));
         let take =
             clips::take(self.engine, recipe, push.as_ref().map(|(vector, ..)| vector), &place, self.cancel)?;
-        Sound::of(self.engine, &take.codes)
+        let steered = push.as_ref().map(|_| take.share_steered(0).unwrap_or(1.0));
+        Ok((Sound::of(self.engine, &take.codes)?, steered))
     }
 }

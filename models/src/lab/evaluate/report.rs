@@ -42,6 +42,9 @@ pub struct Heard {
     /// How far the normalised target differs between the random directions of a seed: their standard deviation (of
     /// n - 1), squares averaged over prompts and seeds. `None` with one direction.
     pub spread: Option<f64>,
+    /// How much of the strength was let through, 0 to 1 on average: 1 without monitoring, and with an on-and-off rule the
+    /// share of the time that the vector acted.
+    pub steered: Option<f64>,
     /// By prompt, seed and direction.
     pub clips: Vec<Clip>,
 }
@@ -89,7 +92,10 @@ impl Heard {
             (!is_plain && base > 0.0).then(|| of(figure) / base)
         };
         let target = of(|clip| clip.normalised);
-        let keys: Vec<f64> = clips.iter().filter_map(|clip| clip.in_key).collect();
+        let known = |figure: fn(&Clip) -> Option<f64>| {
+            let values: Vec<f64> = clips.iter().filter_map(figure).collect();
+            (!values.is_empty()).then(|| mean(&values))
+        };
         Self {
             condition,
             source: 1.0 - target,
@@ -102,8 +108,9 @@ impl Heard {
             distance: ratio(|clip| clip.distance),
             silence: of(|clip| clip.silence),
             clipping: of(|clip| clip.clipping),
-            in_key: (!keys.is_empty()).then(|| mean(&keys)),
+            in_key: known(|clip| clip.in_key),
             spread: spread(&clips, clips.len() / plain.len()),
+            steered: known(|clip| clip.steered),
             clips,
         }
     }
@@ -121,7 +128,7 @@ impl Report {
         let conditions = experiment.conditions();
         let plain = heard[0].clone();
         let random_like = |condition: Condition| match condition {
-            Condition::Steered { spot, strength } => {
+            Condition::Steered { spot, strength } | Condition::Monitored { spot, strength, .. } => {
                 let random = Condition::Random { spot, strength };
                 conditions.iter().position(|known| *known == random).map(|at| heard[at].clone())
             }

@@ -29,9 +29,9 @@ impl Report {
         lines.extend([
             String::new(),
             "| | lift | 95 % | over random | 95 % | p | d | source kept | distance | silence | clipping | in key | \
-             spread |"
+             spread | steered |"
                 .to_owned(),
-            "|---|---|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
+            "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|".to_owned(),
         ]);
         for heard in &self.conditions {
             let figure = |value: Option<f64>, digits| {
@@ -42,7 +42,7 @@ impl Report {
                 None => "- | -".to_owned(),
             };
             lines.push(format!(
-                "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.5} | {} | {} |",
+                "| {} | {} | {} | {} | {} | {} | {} | {:.3} | {:.5} | {} | {} | {} |",
                 self.row(heard.condition),
                 spread(heard.lift),
                 spread(heard.over_random),
@@ -54,6 +54,7 @@ impl Report {
                 heard.clipping,
                 figure(heard.in_key, 3),
                 figure(heard.spread, 4),
+                figure(heard.steered, 2),
             ));
         }
         lines.push(String::new());
@@ -71,6 +72,9 @@ impl Report {
             Condition::Unsteered => source.clone(),
             Condition::Steered { spot, strength } => {
                 format!("{source} to {target}, strength {strength}{}", at(spot))
+            }
+            Condition::Monitored { rule, spot, strength } => {
+                format!("{source} to {target}, strength {strength}, {}{}", rule.name(), at(spot))
             }
             Condition::Random { spot, strength } => {
                 let what = match randoms.get() {

@@ -10,7 +10,7 @@ use serde_json::json;
 use tiller_models::lab::evaluate::{Experiment, Record, Sites, Spot, evaluate};
 use tiller_models::lab::judge::{self, Judge};
 use tiller_models::musicgen::{Cancel, Engine, EngineOptions, frames_of};
-use tiller_models::steering::{Layers, Vector};
+use tiller_models::steering::{Layers, Rule, Vector};
 
 use super::super::output::Reporting;
 use super::super::steering::find_vector_file;
@@ -19,7 +19,7 @@ use super::clip_arguments::ClipArguments;
 use super::listener::{Listener, Named};
 
 /// What `--from` takes from the folder, and so cannot be given beside it.
-const ASKED: [&str; 18] = [
+const ASKED: [&str; 19] = [
     "vector",
     "prompts",
     "target_prompts",
@@ -34,6 +34,7 @@ const ASKED: [&str; 18] = [
     "layers",
     "site",
     "random",
+    "monitor",
     "steer_scale",
     "steer_rows",
     "guidance",
@@ -78,6 +79,10 @@ pub(crate) struct Evaluate {
     /// Random directions for each seed, place and strength.
     #[arg(long, value_name = "N", default_value = "1")]
     random: NonZeroUsize,
+    /// Compare with the vector letting go where its concept is there already, at each strength: on and off at a threshold,
+    /// as SMITIN does, or along a line; both, separated by commas.
+    #[arg(long, value_name = "smitin|fade,...", value_delimiter = ',')]
+    monitor: Vec<Rule>,
     #[command(flatten)]
     clips: ClipArguments,
     #[command(flatten)]
@@ -155,6 +160,7 @@ impl Evaluate {
             spots: self.site.iter().flat_map(of_site).collect(),
             strengths: self.strengths.clone(),
             randoms: self.random,
+            monitor: self.monitor.clone(),
             clips: self.clips.settings(frames_of(self.seconds, bundle.architecture())?),
         };
         let engine = Engine::load(&bundle, &self.engine.options())?;
