@@ -35,9 +35,10 @@ const RIGHT: u8 = 3;
 /// A point without any control, to close a menu at.
 const NOWHERE: Click = Click { button: LEFT, x: 300, y: 26 };
 
-const PICTURES: [Picture; 4] = [
+const PICTURES: [Picture; 5] = [
     Picture { file: "editor.png", clicks: &[] },
-    Picture { file: "guide-presets.png", clicks: &[Click { button: LEFT, x: 715, y: 26 }] },
+    Picture { file: "guide-learn.png", clicks: &[Click { button: LEFT, x: 648, y: 26 }] },
+    Picture { file: "guide-presets.png", clicks: &[NOWHERE, Click { button: LEFT, x: 715, y: 26 }] },
     Picture { file: "guide-settings.png", clicks: &[NOWHERE, Click { button: LEFT, x: 793, y: 26 }] },
     Picture { file: "guide-take.png", clicks: &[NOWHERE, Click { button: RIGHT, x: 520, y: 450 }] },
 ];
