@@ -7,7 +7,8 @@ fetches the listeners of `judges/` from PyPI and writes beside them
 - `MTT_musicnn.json`, `MSD_musicnn.json`: musicnn's own 50 tags each;
 - `instruments.json`, `styles.json`, `drums.json`: linear discriminants (`judges/probe`) on the logits of both taggers, as
   one graph, `musicnn_probes.onnx`;
-- `mode.json`: major or minor from the notes that basic-pitch hears (`judges/key`), as `basic_pitch_mode.onnx`.
+- `mode.json`, `pitch_class.json`, `chords.json`: from the notes that basic-pitch hears, as one graph, `basic_pitch_heads.onnx`:
+  major or minor (`judges/key`), how long each of the twelve pitch classes sounds, and which type of chord this is likest.
 
 Nothing of YAMNet is in them, whose licence is not stated. The discriminants' weights are in `judges/probes.json`. To fit them
 again, on the report's clips (it needs the sound fonts; what the report has heard is taken from its work folder):
@@ -32,12 +33,17 @@ from judges.key import MODES, SOUNDING, START_FRAMES
 from judges.musicnn import HOP, RATE, WINDOW
 from judges.notes import RATE as NOTES_RATE
 from judges.notes import WINDOW as NOTES_WINDOW
+from music.studies import CHORDS, ROOTS
 
 PROBES = Path(__file__).parent / "judges/probes.json"
 MEL = {"n_fft": 512, "hop": 256, "mels": 96, "scale": "slaney", "norm": "slaney",
        "log": {"base": "10", "scale": 10_000, "offset": 1}, "frames": WINDOW, "hop_frames": HOP, "layout": "time_mel"}
 # Where the shares of both parts' pitch classes [2, 12] are as seen from each of the twelve roots: [12, 24].
 TURNED = np.array([[12 * part + (step + root) % 12 for part in (0, 1) for step in range(12)] for root in range(12)])
+# The tones of every type of chord on every root, each of length 1: [12, types x 12].
+TEMPLATES = np.stack([np.roll(np.isin(np.arange(12), steps), root) / len(steps) ** 0.5
+                      for steps in CHORDS.values() for root in range(12)], 1)
+SHARPNESS = 20.0  # of the cosines of pitch classes and chords: .05 apart are one to 2.7
 CLEAREST = float(np.log((1 - 1e-6) / 1e-6))  # what judges/musicnn clips logits at
 
 
@@ -53,10 +59,10 @@ def probe(name: str, labels: list) -> dict:
             "output": name, "activation": "softmax", "average": "logits", "labels": labels}
 
 
-def mode() -> dict:
-    """What the mode's graph hears and tells."""
-    return {"name": "mode by basic-pitch", "graph": "basic_pitch_mode.onnx", "sample_rate": NOTES_RATE, "input": "waveform",
-            "output": "mode", "activation": "softmax", "labels": list(MODES)}
+def notes_head(what: str, output: str, labels: list) -> dict:
+    """What one output of the graph that stands on basic-pitch hears and tells."""
+    return {"name": f"{what} by basic-pitch", "graph": "basic_pitch_heads.onnx", "sample_rate": NOTES_RATE, "input": "waveform",
+            "output": output, "activation": "softmax", "labels": labels}
 
 
 class _Nodes:
@@ -102,9 +108,10 @@ def probes_graph(taggers: list, heads: dict) -> onnx.ModelProto:
     return make.model("musicnn_probes", inputs, [(name, ["N", len(head["labels"])]) for name, head in heads.items()], taggers[0])
 
 
-def mode_graph(notes: onnx.ModelProto, weights: np.ndarray) -> onnx.ModelProto:
-    """A clip [1, samples] in, logits of the modes out: `judges/notes`, `judges/key.pitch_classes` and `KeyJudge`, whose
-    chances of the twelve roots are added up."""
+def notes_graph(notes: onnx.ModelProto, weights: np.ndarray) -> onnx.ModelProto:
+    """A clip [1, samples] in; logits out of the modes (`judges/notes`, `judges/key.pitch_classes` and `KeyJudge`, whose
+    chances of the twelve roots are added up), of the pitch classes (their share of what sounds) and of the types of chord
+    (the cosine with the tones of the likest chord of the type)."""
     make = _Nodes()
     samples = make("Slice", make("Shape", "waveform"), np.array([1]), np.array([2]))
     windows = make("Div", make("Add", samples, np.array([NOTES_WINDOW - 1])), np.array([NOTES_WINDOW]))
@@ -123,7 +130,14 @@ def mode_graph(notes: onnx.ModelProto, weights: np.ndarray) -> onnx.ModelProto:
     turned = make("Gather", make("Reshape", shares, np.array([24])), TURNED)
     logits = make("MatMul", turned, np.array(weights, np.float32).T)
     make("ReduceLogSumExp", logits, axes=[0], outputs=["mode"])
-    return make.model("basic_pitch_mode", [("waveform", [1, "samples"])], [("mode", [1, len(MODES)])], notes)
+    whole = make("Slice", shares, np.array([0]), np.array([1]), np.array([0]))
+    make("Log", make("Add", whole, np.float32(1e-6)), outputs=["pitch_class"])
+    length = make("Sqrt", make("ReduceSum", make("Mul", whole, whole), np.array([1])))
+    cosines = make("MatMul", make("Div", whole, make("Add", length, np.float32(1e-6))), TEMPLATES.astype(np.float32))
+    likest = make("ReduceMax", make("Reshape", cosines, np.array([1, len(CHORDS), 12])), axes=[2], keepdims=0)
+    make("Mul", likest, np.float32(SHARPNESS), outputs=["chord"])
+    outputs = [("mode", [1, len(MODES)]), ("pitch_class", [1, 12]), ("chord", [1, len(CHORDS)])]
+    return make.model("basic_pitch_heads", [("waveform", [1, "samples"])], outputs, notes)
 
 
 def write(judges: Path):
@@ -134,8 +148,9 @@ def write(judges: Path):
     taggers = [onnx.load(judges / f"{name}.onnx") for name in MUSICNN]
     onnx.save(probes_graph(taggers, fitted["heads"]), judges / "musicnn_probes.onnx")
     described |= {name: probe(name, head["labels"]) for name, head in fitted["heads"].items()}
-    onnx.save(mode_graph(onnx.load(judges / "nmp.onnx"), np.array(fitted["mode"])), judges / "basic_pitch_mode.onnx")
-    described["mode"] = mode()
+    onnx.save(notes_graph(onnx.load(judges / "nmp.onnx"), np.array(fitted["mode"])), judges / "basic_pitch_heads.onnx")
+    described |= {"mode": notes_head("mode", "mode", list(MODES)), "pitch_class": notes_head("pitch class", "pitch_class", list(ROOTS)),
+                  "chords": notes_head("type of chord", "chord", list(CHORDS))}
     for name, description in described.items():
         (judges / f"{name}.json").write_text(json.dumps(description, indent=1) + "\n")
     print(f"in {judges}: " + ", ".join(f"{name}.json" for name in described))

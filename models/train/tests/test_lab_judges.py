@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import lab_judges  # noqa: E402
 from judges.key import KeyJudge, pitch_classes  # noqa: E402
+from music.studies import CHORDS  # noqa: E402
 
 RNG = np.random.default_rng(4)
 
@@ -47,7 +48,7 @@ def test_a_head_is_linear_in_the_logits_of_both_taggers():
         assert np.allclose(found, logits @ np.array(head["weights"]) + head["bias"], atol=1e-5)
 
 
-def test_the_mode_is_what_the_key_judge_hears_in_the_notes():
+def test_mode_pitch_classes_and_chord_are_those_of_the_notes():
     window, size = lab_judges.NOTES_WINDOW, 172 * 88
     nodes = [helper.make_node("Slice", ["notes", "from", "to", "axis"], ["part"]),
              helper.make_node("Reshape", ["part", "shape"], ["StatefulPartitionedCall:1"])]
@@ -55,11 +56,16 @@ def test_the_mode_is_what_the_key_judge_hears_in_the_notes():
                   {"from": np.array([0]), "to": np.array([size]), "axis": np.array([1]), "shape": np.array([-1, 172, 88])})
     shares = RNG.dirichlet(np.ones(12), (40, 2)).astype(np.float32)
     judge = KeyJudge(shares, [(int(RNG.integers(12)), ("major", "minor")[n % 2]) for n in range(40)])
-    made = lab_judges.mode_graph(notes, judge.weights)
+    made = lab_judges.notes_graph(notes, judge.weights)
     for seconds in (1.5, 2, 5):
         clip = RNG.random(int(seconds * lab_judges.NOTES_RATE)).astype(np.float32)
         padded = np.pad(clip, (0, -len(clip) % window)).reshape(-1, window)
         heard = pitch_classes(padded[:, :size].reshape(-1, 88))
         logits = KeyJudge._turned(heard[None])[0] @ judge.weights.T
-        assert np.allclose(run(made, "waveform", clip[None])[0][0], np.logaddexp.reduce(logits, 0), atol=1e-4)
+        mode, pitch_class, chord = (output[0] for output in run(made, "waveform", clip[None]))
+        assert np.allclose(mode, np.logaddexp.reduce(logits, 0), atol=1e-4)
+        assert np.allclose(np.exp(pitch_class), heard[0], atol=1e-4)
+        nearest = {kind: max(np.roll(heard[0], -root)[list(steps)].sum() / len(steps) ** 0.5 for root in range(12))
+                   for kind, steps in CHORDS.items()}
+        assert np.allclose(chord, lab_judges.SHARPNESS * np.array(list(nearest.values())) / np.linalg.norm(heard[0]), atol=1e-3)
         assert lab_judges.likelier(judge, heard) == ("major", "minor")[int(np.logaddexp.reduce(logits, 0).argmax())]
