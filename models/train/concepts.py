@@ -1,20 +1,21 @@
-"""The concepts that get a steering vector, and the pairs of clips that define them.
+"""Qualities that get a steering vector, by pairs of pieces that are alike but for the quality.
 
-A concept yields pairs (with, without) of pieces that share a seed, so melody, key and tempo
-are the same or nearly so and the difference in means is about the concept alone.
+The pieces of a pair share a seed, so melody, key and tempo are the same or nearly so, and the difference in means is about
+the quality alone. Instruments and styles are learnt from what the model itself plays (`prompts/`).
 """
 
-from copy import copy
+from collections.abc import Iterator
+from functools import partial
 from random import Random
 
-from music.captions import STYLES
 from music.instruments import INSTRUMENTS, LEADS
 from music.pieces import Mix, compose
+from music.sets import Clip, ConceptSet
 
 SEED = 30_000_000
 # Instruments that play both slow melodies and fast broken chords.
 MOVING = tuple(lead for lead in LEADS if {"melody", "arpeggio"} <= set(INSTRUMENTS[lead].textures))
-# Qualities of any music: what is forced on the side that has it, and on the other, and what the other is called.
+# What is forced on the side that has it, and on the other, and what the other is called.
 QUALITIES = {
     "minor": ({"mode": "minor"}, {"mode": "major"}, "major"),
     # On one root: the notes that tell the modes apart are then always the same.
@@ -22,40 +23,22 @@ QUALITIES = {
     "bright": ({"tone": "bright"}, {"tone": "dark"}, "dark"),
     "busy": ({"bpm": 150, "texture": "arpeggio"}, {"bpm": 70, "texture": "melody"}, "calm"),
 }
-CONCEPTS = LEADS + ("drums", "bass") + STYLES + tuple(QUALITIES)
-
-
-def opposite(concept: str) -> str:
-    """What a concept's direction leads away from."""
-    if concept in QUALITIES:
-        return QUALITIES[concept][2]
-    if concept in STYLES:
-        return "other styles"
-    return f"without {concept}" if concept in ("drums", "bass") else "other instruments"
-
-
-def _without(piece, sounds):
-    """The piece with the tracks of some sounds removed."""
-    bare = copy(piece)
-    bare.tracks = [t for t in piece.tracks if t[0] not in sounds]
-    return bare
 
 
 def pairs(concept: str, count: int, seconds: float, first: int = SEED):
-    """Yields `count` times (seed, piece with the concept, piece without)."""
+    """Yields `count` times (seed, piece with the quality, piece without)."""
     for seed in range(first, first + count):
         rng = Random(seed)
-        if concept in ("drums", "bass"):
-            whole = compose(seed, seconds, force={"kind": "trio"})
-            sounds = ("drums",) if concept == "drums" else ("bass", "upright bass", "synth bass")
-            yield seed, whole, _without(whole, sounds)
-        elif concept in STYLES:
-            other = rng.choice([style for style in STYLES if style != concept])
-            yield (seed, *(compose(seed, seconds, Mix(), {"kind": "band", "style": style}) for style in (concept, other)))
-        elif concept in QUALITIES:
-            shared = {"kind": rng.choice(("solo", "solo", "trio")), "lead": rng.choice(MOVING)}
-            yield (seed, *(compose(seed, seconds, Mix(), shared | force) for force in QUALITIES[concept][:2]))
-        else:
-            kind = rng.choice(("solo", "solo", "trio"))
-            other = rng.choice([lead for lead in LEADS if lead != concept])
-            yield (seed, *(compose(seed, seconds, Mix(), {"kind": kind, "lead": lead}) for lead in (concept, other)))
+        shared = {"kind": rng.choice(("solo", "solo", "trio")), "lead": rng.choice(MOVING)}
+        yield (seed, *(compose(seed, seconds, Mix(), shared | force) for force in QUALITIES[concept][:2]))
+
+
+def _sides(concept: str, count: int, seconds: float) -> Iterator[Clip]:
+    """Both sides of the pairs, as clips of two classes."""
+    for n, (seed, *pieces) in enumerate(pairs(concept, count, seconds)):
+        for name, piece in zip((concept, QUALITIES[concept][2]), pieces):
+            facts = piece.facts
+            yield Clip(n, seed, {"side": name, "mode": facts.mode, "key": facts.root, "instrument": facts.lead}, piece)
+
+
+QUALITY_SETS = {name: ConceptSet("side", 4, partial(_sides, name)) for name in QUALITIES}

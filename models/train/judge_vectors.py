@@ -2,12 +2,14 @@
 
     python judge_vectors.py --tiller target/release/tiller --bundle models/default --vectors target/train/vectors
 
-Everything goes through the product's own command line. A vector's figure is the judge's probability of its concept, normalised
-over concept and source as the paper's tables are, steered minus unsteered on the same seeds; a quality (bright, busy, minor)
-is set against its opposite. Site, layers and strength are chosen on some seeds; what is reported is measured on others, each
-beside a random direction of the same norm on the same seed. A vector ships if its lift is above the random directions' with
-p < 0.001 (signs of the paired differences flipped at random) while the clips stay whole. Each file gets its sites, layers,
-strength and evidence written into it; the others move to `unshipped/`. Prints a table and writes `vectors.json`.
+Everything goes through the product's own command line. What is heard of a concept is the judge's probability of it among all
+instruments or all styles; a quality (bright, busy, minor) is set against its opposite. The prompts leave the concept
+open, and the model plays something else there, which is the source: over concept and source, probabilities are normalised as
+the paper's tables are. Site, layers and strength are chosen on some seeds; what is reported is measured on others, each
+beside a random direction of the same norm on the same seed, and beside the prompt that names the concept. A vector ships if
+its lift is above the random directions' with p < 0.001 (signs of the paired differences flipped at random) while the clips
+stay whole. Each file gets its site, layers, strength and evidence written into it; the others move to `unshipped/`. Writes
+`vectors.json`, and `vectors.md` that shows it.
 """
 
 import argparse
@@ -21,7 +23,7 @@ import soundfile
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from concepts import pairs
+from concepts import QUALITIES, pairs
 from judges.meter import Meter
 from music.bank import RATE, TRAINING_FONTS, Bank
 from music.captions import STYLES
@@ -31,19 +33,24 @@ from report.listening import Listeners
 from report.statistics import auc, sign_flip
 from report.validation import Judges, fit
 from steered import Clips, distance
+from vectors_page import page
 
-# What judges recognise in this model's clips. With a source that they never hear, such as its piano, the probability of a
-# concept against it is 1 before anything is steered.
-INSTRUMENT_PROMPTS = ("solo pad", "solo strings", "solo flute")
-STYLE_PROMPTS = ("house, 124 bpm", "orchestral", "jazz, 120 bpm")
+# Each concept is judged on the first two that the model does not play with it.
+PROMPTS = ("a slow melody", "a bright tune, 110 bpm", "arpeggios, 120 bpm", "fast broken chords", "chords")
+STYLE_PROMPTS = ("house, 124 bpm", "orchestral", "jazz, 120 bpm", "hip-hop, 88 bpm")
+NAMING = {"drums": "drums, 100 bpm", "minor": "a slow melody in a minor key", "C minor": "a slow melody in C minor",
+          "bright": "a slow melody, bright tone", "busy": "a fast melody, 150 bpm"}  # elsewhere the concept alone
+OPEN = 0.34               # the most of the concept that a prompt may have unsteered
 SCOUT, SEARCH, CONFIRM = range(1_000, 1_004), range(1_000, 1_006), range(2_000, 2_012)
 NOTED = ("minor", "C minor", "busy")   # what is heard in the notes
-STRENGTHS = (0.15, 0.25, 0.35, 0.5, 0.7)
-SCOUTED = 0.35            # the strength at which places are compared
+# The first strength is the one at which places are compared: a push at all layers adds up.
+ONE_LAYER = (0.35, 0.1, 0.2, 0.5, 0.7)
+ALL_LAYERS = (0.1, 0.04, 0.07, 0.15, 0.25, 0.4)
 LEAST_P = 1e-3
-MOST_BROKEN = 0.15        # share of clips that may be mostly silent beyond the unsteered ones'
+MOST_BROKEN = 0.15        # share of clips that may be mostly silent beyond the unsteered and the naming prompt's
 MOST_DISTANCE = 1.5       # from the unsteered clip, in distances between seeds
 LEAST_SOURCE = 0.6        # the source's probability in a fusion
+BISECTIONS = 2            # of the strength at which half is left of the source
 METER_SEED, METER_PAIRS, METER_SECONDS = 70_000_000, 40, 4
 
 
@@ -66,7 +73,8 @@ class Setting:
 class Heard:
     """What the judges say of some clips of one prompt: arrays over seeds."""
 
-    chance: np.ndarray     # of the concept, over concept and source
+    all: np.ndarray        # [N, classes] probabilities; of a quality and its opposite where there are no classes
+    chance: np.ndarray     # of the concept among all
     broken: np.ndarray     # whether mostly silent
     pictures: np.ndarray   # log-mel spectrograms
 
@@ -76,29 +84,53 @@ class Ear:
 
     def __init__(self, concept: str, clips: Clips, judges: Judges, meters: dict):
         self.concept, self.clips, self.judges, self.meters = concept, clips, judges, meters
-        sources = STYLE_PROMPTS if concept in STYLES else INSTRUMENT_PROMPTS
-        self.prompts = [p for p in sources if not p.removeprefix("solo ").startswith(concept)][:2]
+        self.naming = NAMING.get(concept, concept if concept in STYLES else f"solo {concept}")
+        if concept in STYLES:
+            self.classes = STYLES
+        elif concept in INSTRUMENTS and concept != "drums":
+            self.classes = INSTRUMENTS
+        else:
+            self.classes = (concept, QUALITIES[concept][2] if concept in QUALITIES else f"no {concept}")
+        heard = self.hear([(p, SEARCH, None, None) for p in (STYLE_PROMPTS if concept in STYLES else PROMPTS)])
+        open_prompts = [(p, h) for p, h in heard.items() if h.chance.mean() <= OPEN][:2]
+        if not open_prompts:
+            raise SystemExit(f"the model plays {concept} whatever it is asked for: there is nothing to steer to")
+        self.prompts = [p for p, _ in open_prompts]
+        # What the prompt sounds like unsteered: the likeliest other class.
+        self.sources = {p: max((c for c in self.classes if c != concept),
+                               key=lambda c, h=h: h.all[:, self.classes.index(c)].mean()) for p, h in open_prompts}
 
-    def hear(self, jobs: list) -> list:
-        """A `Heard` for each (prompt, seeds, vector file or None, setting or None)."""
-        return [Heard(self._chance(prompt, heard), heard["silence"] > 0.15, heard["pictures"])
-                for (prompt, *_), heard in zip(jobs, self.clips.hear(self.concept, jobs, self.concept in NOTED))]
+    def hear(self, jobs: list) -> dict:
+        """A `Heard` by prompt of each (prompt, seeds, vector file or None, setting or None), of one setting."""
+        return dict(zip((job[0] for job in jobs), self.hear_each(jobs)))
 
-    def _chance(self, prompt: str, heard: dict) -> np.ndarray:
+    def hear_each(self, jobs: list) -> list:
+        """A `Heard` for each job."""
+        found = []
+        for heard in self.clips.hear(self.concept, jobs, self.concept in NOTED):
+            chances = self._chances(heard)
+            found.append(Heard(chances, chances[:, self.classes.index(self.concept)], heard["silence"] > 0.15, heard["pictures"]))
+        return found
+
+    def pair(self, prompt: str, heard: Heard) -> np.ndarray:
+        """Probability of the concept over concept and source."""
+        concept, source = (heard.all[:, self.classes.index(c)] for c in (self.concept, self.sources[prompt]))
+        return concept / np.maximum(concept + source, 1e-12)
+
+    def _chances(self, heard: dict) -> np.ndarray:
+        if self.classes in (INSTRUMENTS, STYLES):
+            probe = self.judges.styles if self.classes == STYLES else self.judges.instruments
+            scores = probe.scores(heard["tags"])
+            return np.exp(scores - np.logaddexp.reduce(scores, 1, keepdims=True))
         if self.concept == "drums":
-            return np.exp(self.judges.drums.scores(heard["tags"])[:, 1])
-        if self.concept == "minor":
-            return np.array([self.judges.key.minor(shares) for shares in heard["shares"]])
-        if self.concept == "C minor":
-            return np.array([self.judges.key.minor_on(0, shares) for shares in heard["shares"]])
-        if self.concept in self.meters:
-            return self.meters[self.concept].chance(heard[self.concept])
-        styles = self.concept in STYLES
-        probe = self.judges.styles if styles else self.judges.instruments
-        source = prompt.partition(",")[0] if styles else prompt.removeprefix("solo ")
-        classes = STYLES if styles else INSTRUMENTS
-        pair = probe.scores(heard["tags"])[:, [classes.index(self.concept), classes.index(source)]]
-        return 1 / (1 + np.exp(np.clip(pair[:, 1] - pair[:, 0], -60, 60)))
+            chance = np.exp(self.judges.drums.scores(heard["tags"])[:, 1])
+        elif self.concept == "minor":
+            chance = np.array([self.judges.key.minor(shares) for shares in heard["shares"]])
+        elif self.concept == "C minor":
+            chance = np.array([self.judges.key.minor_on(0, shares) for shares in heard["shares"]])
+        else:
+            chance = self.meters[self.concept].chance(heard[self.concept])
+        return np.stack([chance, 1 - chance], 1)
 
 
 def fit_meters(clips: Clips, banks: list) -> dict:
@@ -119,10 +151,13 @@ def fit_meters(clips: Clips, banks: list) -> dict:
 
 def write(file: Path, metadata: dict, row: dict, model: str):
     """Puts what was found into the vector file, or sets the file apart."""
-    evidence = {k: v for k, v in row.items() if k not in ("search", "sites")}
+    evidence = {k: v for k, v in row.items() if k not in ("search", "sites", "dose")}
+    reason = (f"judges heard most of it with the {row['site']} site of layers {row['layers']} at {row['strength']:g}, of "
+              f"{len(row['search'])} settings whose clips stayed whole")
     metadata = metadata | {"model": model, "sites": json.dumps([row["site"]]), "layers": json.dumps(row["indices"]),
-                           "strength": f"{row['strength']:g}", "evidence": json.dumps(evidence)}
+                           "reason": reason, "strength": f"{row['strength']:g}", "evidence": json.dumps(evidence)}
     save_file(load_file(file), file, metadata=metadata)
+    file.chmod(0o644)
     if not row["works"]:
         (file.parent / "unshipped").mkdir(exist_ok=True)
         file.rename(file.parent / "unshipped" / file.name)
@@ -138,49 +173,52 @@ def spread(pictures: np.ndarray) -> float:
     return float(np.mean([distance(a, b) for n, a in enumerate(pictures) for b in pictures[:n]]))
 
 
-def search(ear: Ear, file: Path, layers: int) -> dict:
-    """The best setting of each site with its lift, on the search seeds, and what was tried."""
+def search(ear: Ear, file: Path, layers: int, reference: float) -> dict:
+    """The best setting of each site, on the search seeds, and the lift of each that was tried (-1: not whole)."""
     prompt, tried = ear.prompts[0], {}
-    plain = ear.hear([(prompt, SEARCH, None, None)])[0]
+    plain = ear.hear_each([(prompt, SEARCH, None, None)])[0]
     own = spread(plain.pictures)
 
     def try_all(settings: list, seeds: range):
-        for setting, heard in zip(settings, ear.hear([(prompt, seeds, file, s) for s in settings])):
+        for setting, heard in zip(settings, ear.hear_each([(prompt, seeds, file, s) for s in settings])):
             count = len(seeds)
             far = np.mean([distance(a, b) for a, b in zip(heard.pictures, plain.pictures[:count])]) / own
-            fit = heard.broken.mean() <= plain.broken[:count].mean() + MOST_BROKEN and far <= MOST_DISTANCE
-            tried[setting] = float((heard.chance - plain.chance[:count]).mean()) if fit else -1.0
+            whole = heard.broken.mean() <= max(plain.broken.mean(), reference) + MOST_BROKEN and far <= MOST_DISTANCE
+            tried[setting] = float((heard.chance - plain.chance[:count]).mean()) if whole else -1.0
 
-    places = [str(n) for n in range(1, layers - 1)] + [f"1-{layers - 2}"]
-    try_all([Setting(site, place, SCOUTED) for site in ("residual", "attention") for place in places], SCOUT)
+    every = f"1-{layers - 2}"
+    strengths = {str(n): ONE_LAYER for n in range(1, layers - 1)} | {every: ALL_LAYERS}
+    scouts = [Setting(site, place, values[0]) for site in ("residual", "attention") for place, values in strengths.items()]
+    try_all(scouts, SCOUT)
     best = {}
     for site in ("residual", "attention"):
-        place = max((s for s in tried if s.site == site and s.strength == SCOUTED), key=tried.get)
-        settings = [Setting(site, place.layers, strength) for strength in STRENGTHS]
+        place = max((s for s in scouts if s.site == site), key=tried.get)
+        settings = [Setting(site, place.layers, strength) for strength in strengths[place.layers]]
         try_all(settings, SEARCH)
         best[site] = max(settings, key=tried.get)
     return {"best": best, "tried": tried}
 
 
-def figures(plain: list, steered: list, random: list | None) -> dict:
-    """Lift, source kept and quality over the prompts, and what a random direction did."""
-    lift = np.concatenate([s.chance - p.chance for s, p in zip(steered, plain)])
-    own = [spread(p.pictures) for p in plain]
-    far = [distance(a, b) / unit for s, p, unit in zip(steered, plain, own) for a, b in zip(s.pictures, p.pictures)]
-    found = {"before": mean(p.chance for p in plain), "after": mean(s.chance for s in steered), "lift": round(float(lift.mean()), 3),
-             "interval": round(interval(lift), 3), "source": round(1 - mean(s.chance for s in steered), 3),
-             "distance": round(float(np.mean(far)), 3), "broken": mean(s.broken for s in steered),
-             "broken before": mean(p.broken for p in plain)}
+def figures(ear: Ear, plain: dict, steered: dict, random: dict | None, reference: float) -> dict:
+    """Lift, source kept and quality over the prompts (`Heard` by prompt), and what a random direction did."""
+    lift = np.concatenate([steered[p].chance - plain[p].chance for p in plain])
+    before, after = (np.concatenate([ear.pair(p, heard[p]) for p in plain]) for heard in (plain, steered))
+    far = [distance(a, b) / spread(plain[p].pictures) for p in plain for a, b in zip(steered[p].pictures, plain[p].pictures)]
+    found = {"before": mean(plain, "chance"), "after": mean(steered, "chance"), "lift": round(float(lift.mean()), 3),
+             "interval": round(interval(lift), 3), "pair before": round(float(before.mean()), 3),
+             "pair after": round(float(after.mean()), 3), "pair lift": round(float((after - before).mean()), 3),
+             "source": round(float(1 - after.mean()), 3), "distance": round(float(np.mean(far)), 3),
+             "broken": mean(steered, "broken"), "broken before": max(mean(plain, "broken"), round(reference, 3))}
     if random:
-        other = np.concatenate([r.chance - p.chance for r, p in zip(random, plain)])
+        other = np.concatenate([random[p].chance - plain[p].chance for p in plain])
         found |= {"random": round(float(other.mean()), 3), "random interval": round(interval(other), 3),
                   "p": sign_flip(lift - other), "effect": round(effect(lift - other), 2)}
     return found
 
 
-def mean(arrays) -> float:
-    """The mean of all, rounded."""
-    return round(float(np.concatenate(list(arrays)).mean()), 3)
+def mean(heard: dict, field: str) -> float:
+    """The mean over all clips, rounded."""
+    return round(float(np.concatenate([getattr(h, field) for h in heard.values()]).mean()), 3)
 
 
 def effect(differences: np.ndarray) -> float:
@@ -194,29 +232,48 @@ def works(found: dict) -> bool:
                 and found["broken"] <= found["broken before"] + MOST_BROKEN)
 
 
+def fusion(dose: dict, at) -> dict | None:
+    """The strongest push that leaves the source its share: the dose is refined by `at(strength)` between the strongest that
+    does and the weakest that does not."""
+    for _ in range(BISECTIONS):
+        kept = [s for s in dose if dose[s]["source"] >= LEAST_SOURCE]
+        lost = [s for s in dose if dose[s]["source"] < LEAST_SOURCE]
+        below, above = max([s for s in kept if s < min(lost, default=np.inf)], default=0.0), min(lost, default=None)
+        if above is None:
+            break
+        between = round((below + above) / 2, 4)
+        dose[between] = at(between)
+    kept = [s for s in dose if dose[s]["source"] >= LEAST_SOURCE]
+    best = max(kept, key=lambda s: dose[s]["pair lift"], default=None)
+    return None if best is None else {"strength": best, **dose[best]}
+
+
 def judge(ear: Ear, file: Path, control: Path, layers: int) -> dict:
     """The best setting, and what it does on fresh seeds."""
-    chosen = search(ear, file, layers)
     plain = ear.hear([(p, CONFIRM, None, None) for p in ear.prompts])
+    named = ear.hear_each([(ear.naming, CONFIRM, None, None)])[0]
+    reference = float(named.broken.mean())
+    chosen = search(ear, file, layers, reference)
 
-    def confirm(setting: Setting, vector: Path) -> list:
+    def confirm(setting: Setting, vector: Path) -> dict:
         return ear.hear([(p, CONFIRM, vector, setting) for p in ear.prompts])
 
     sites = {}
     for site, setting in chosen["best"].items():
-        found = figures(plain, confirm(setting, file), confirm(setting, control))
+        found = figures(ear, plain, confirm(setting, file), confirm(setting, control), reference)
         sites[site] = {"layers": setting.layers, "indices": setting.indices, "strength": setting.strength, **found, "works": works(found)}
     # By the search, not by what was confirmed: that would choose on the seeds that are reported.
     best = max(sites, key=lambda s: (sites[s]["works"], chosen["tried"][chosen["best"][s]]))
-    setting, dose = chosen["best"][best], {}
-    for strength in STRENGTHS:
-        at = Setting(best, setting.layers, strength)
-        dose[strength] = sites[best] if at == setting else figures(plain, confirm(at, file), None)
-    fusions = {s: d for s, d in dose.items() if d["source"] >= LEAST_SOURCE}
-    fusion = max(fusions, key=lambda s: fusions[s]["lift"], default=None)
-    return {"prompts": ear.prompts, "site": best, **sites[best],
-            "fusion": None if fusion is None else {"strength": fusion, **fusions[fusion]}, "sites": sites,
-            "dose": {str(s): {k: d[k] for k in ("after", "lift", "distance")} for s, d in dose.items()},
+    setting = chosen["best"][best]
+
+    def at(strength: float) -> dict:
+        return figures(ear, plain, confirm(Setting(best, setting.layers, strength), file), None, reference)
+
+    dose = {s: sites[best] if s == setting.strength else at(s) for s in (ONE_LAYER if len(setting.indices) == 1 else ALL_LAYERS)}
+    fused = fusion(dose, at) if sites[best]["works"] else None
+    return {"prompts": ear.prompts, "sources": list(ear.sources.values()), "named": round(float(named.chance.mean()), 3),
+            "naming": ear.naming, "site": best, **sites[best], "fusion": fused, "sites": sites,
+            "dose": {str(s): {k: dose[s][k] for k in ("after", "lift", "pair lift", "source", "distance")} for s in sorted(dose)},
             "search": {f"{s.site} {s.layers} at {s.strength}": round(v, 3) for s, v in chosen["tried"].items()}}
 
 
@@ -232,7 +289,7 @@ def main():
     a = parser.parse_args()
     files = sorted(a.vectors.glob("*.safetensors"), key=lambda file: file.stat().st_mtime)  # as they were learnt
     if not files:
-        raise SystemExit(f"{a.vectors} holds no vectors: run learn_vectors.py first")
+        raise SystemExit(f"{a.vectors} holds no vectors: README.md says how to learn some")
     manifest = json.loads((a.bundle / "bundle.json").read_text())
     layers, source = manifest["architecture"]["layers"], manifest["source"]["sha256"]
     record = a.vectors / "vectors.json"
@@ -254,10 +311,11 @@ def main():
             if concept in table:
                 continue
             row = table[concept] = judge(Ear(concept, clips, judges, meters), file, control, layers)
-            shown = ("site", "layers", "strength", "lift", "interval", "random", "p", "source", "distance", "broken", "works")
+            shown = ("site", "layers", "strength", "lift", "interval", "random", "p", "pair lift", "distance", "broken", "works")
             print(f"{concept:18} {({k: row[k] for k in shown})}", flush=True)
             write(file, metadata, row, source)
             record.write_text(json.dumps(table, indent=1))
+            record.with_suffix(".md").write_text(page(table))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
         --layout syntheory --class-column root
 
 Each class is a folder of WAV files (16 bits, 32 kHz, mono), and `info.csv` has a row for each file with all that is true
-of it. The sets are described in `music/sets.py`; the same command makes the same files. The folder
+of it. The sets are described in `music/sets.py` and, for the two sides of a quality, in `concepts.py`; the same command makes the same files. The folder
 appears when it is whole.
 """
 
@@ -18,10 +18,13 @@ from random import Random
 
 import soundfile
 
+from concepts import QUALITY_SETS
 from music.bank import FONTS, RATE, TRAINING_FONTS, Bank
 from music.mix import render
 from music.sets import SETS
 from saving import told_when_full
+
+ALL_SETS = SETS | QUALITY_SETS
 
 
 def make(name: str, out: Path, banks: dict, count: int, seconds: float) -> int:
@@ -33,8 +36,8 @@ def make(name: str, out: Path, banks: dict, count: int, seconds: float) -> int:
     partial.mkdir(parents=True)
     rows, fonts = [], tuple(banks)
     with told_when_full(partial):
-        for clip in SETS[name].clips(count, seconds):
-            label = str(clip.labels[SETS[name].concept])
+        for clip in ALL_SETS[name].clips(count, seconds):
+            label = str(clip.labels[ALL_SETS[name].concept])
             file = Path(label) / f"{clip.number:04d}.wav"
             (partial / label).mkdir(exist_ok=True)
             font = Random(f"font {clip.seed}").choice(fonts)
@@ -52,14 +55,14 @@ def make(name: str, out: Path, banks: dict, count: int, seconds: float) -> int:
 def main():
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=SETS, required=True)
+    parser.add_argument("--set", choices=ALL_SETS, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--work", type=Path, default=Path("target/train"), help="where banks/ is, or shall be")
     parser.add_argument("--clips", type=int, default=24, help="clips a class")
     parser.add_argument("--seconds", type=float, help="length of a clip; by default 4, and 8 for progressions")
     parser.add_argument("--fonts", nargs="+", choices=FONTS, default=TRAINING_FONTS, help="drawn for each clip")
     a = parser.parse_args()
-    seconds = a.seconds or SETS[a.set].seconds
+    seconds = a.seconds or ALL_SETS[a.set].seconds
     if a.clips < 1 or not 1 <= seconds <= 30:
         raise SystemExit("a class needs a clip or more, and a clip 1 to 30 seconds")
     banks = {font: Bank(font, a.work / "banks") for font in a.fonts}

@@ -3,26 +3,21 @@
 import numpy as np
 import pytest
 
-from concepts import CONCEPTS, QUALITIES, opposite, pairs
+from concepts import QUALITIES, QUALITY_SETS, pairs
 from judges.meter import Meter, brightness
 from music.bank import RATE
-from music.captions import STYLES
 from report.statistics import sign_flip
 
 
-@pytest.mark.parametrize("concept", CONCEPTS)
-def test_the_sides_of_a_pair_share_a_seed_and_differ_in_the_concept(concept):
-    for seed, having, lacking in pairs(concept, 6, 4):
-        assert (having.facts.root, having.facts.kind) == (lacking.facts.root, lacking.facts.kind), seed
-        if concept in STYLES:
-            assert having.facts.style == concept != lacking.facts.style
-        elif concept in QUALITIES:
-            assert having.facts.lead == lacking.facts.lead
-            for facts, force in ((having.facts, QUALITIES[concept][0]), (lacking.facts, QUALITIES[concept][1])):
-                assert all(getattr(facts, name) == value for name, value in force.items())
-        else:
-            assert having.tracks != lacking.tracks
-    assert opposite(concept) != concept
+@pytest.mark.parametrize("concept", QUALITIES)
+def test_the_sides_of_a_pair_share_a_seed_and_differ_in_the_quality(concept):
+    for seed, *sides in pairs(concept, 6, 4):
+        having, lacking = (piece.facts for piece in sides)
+        assert (having.lead, having.kind) == (lacking.lead, lacking.kind), seed
+        for facts, force in zip((having, lacking), QUALITIES[concept]):
+            assert all(getattr(facts, name) == value for name, value in force.items())
+    clips = list(QUALITY_SETS[concept].clips(3, 4))
+    assert [clip.labels["side"] for clip in clips] == [concept, QUALITIES[concept][2]] * 3
 
 
 def test_busy_music_has_more_notes_of_the_same_instrument():

@@ -1,0 +1,134 @@
+"""The page: what agrees with the paper and what does not is read off the numbers."""
+
+import shutil
+from pathlib import Path
+
+from .experiments import LAYERS, SETS, SITES, STRENGTHS
+
+CLAP = """
+## The same on musicgen-melody, with CLAP
+
+Not run here: the checkpoints cannot be had on the machine that made this page. With `musicgen-melody` and
+`clap-htsat-unfused` on disk in Hugging Face's layout and GTZAN beside them:
+
+```sh
+tiller import ~/musicgen-melody ~/bundles/melody
+tiller lab judge-import ~/clap-htsat-unfused ~/judges/clap
+export TILLER_BUNDLE=~/bundles/melody
+tiller lab activations --data ~/GTZAN --layout gtzan --seconds 10 --pool last,mean --out gtzan.safetensors
+tiller lab cluster --activations gtzan-last.safetensors --plot clusters.svg
+tiller lab probe --activations gtzan-last.safetensors --plot probes.svg
+tiller lab directions --activations gtzan-last.safetensors --method mse --plus pop --minus rock --out pop.safetensors
+tiller lab evaluate --vector pop.safetensors --prompt "a rock song" --target-prompt "a pop song" --judge ~/judges/clap \\
+    --source rock --target pop --site residual,attention --strengths 0.25,0.5 --seeds 32 --seconds 10 --out rock-to-pop
+```
+
+The importer reads plain MusicGen decoders today; a melody checkpoint is refused with a sentence until its conditioning is
+built. `musicgen-small` takes the same commands.
+"""
+
+
+# The label of each set whose clusters are shown.
+PICTURED = {name: labels[0] for name, labels in SETS.items()}
+
+
+def best(places: list, site: str, figure) -> dict:
+    """The place of a site with the largest figure."""
+    return max((p for p in places if p["site"] == site), key=figure)
+
+
+def where(rows: list) -> list:
+    """A line for each label and token position."""
+    lines = ["| set: label | classes | positions | ARI residual (layer) | NMI | ARI attention (layer) | NMI | probe residual | probe attention | chance, p |",
+             "|" + "---|" * 10]
+    for row in rows:
+        cells = [f"{row['set']}: {row['label']}", str(len(row["probes"]["data"]["classes"])), row["pool"]]
+        for site in SITES:
+            c = best(row["clusters"]["places"], site, lambda p: p["ari"])
+            cells += [f"{c['ari']:.2f} ({c['layer']})", f"{c['nmi']:.2f}"]
+        for site in SITES:
+            p = best(row["probes"]["places"], site, lambda p: p["r2"]["value"])
+            cells.append(f"{p['accuracy']['value']:.2f} ({p['accuracy']['low']:.2f} to {p['accuracy']['high']:.2f})")
+        lines.append("| " + " | ".join([*cells, f"{row['probes']['chance']:.2f}, {p['baseline']['p']:.3f}"]) + " |")
+    return lines
+
+
+def steered(row: dict) -> dict:
+    """By site, the condition with the largest lift among those no further than 1.5 from the unsteered clips."""
+    found = {}
+    for site in SITES:
+        conditions = [h for h in row["heard"]["conditions"] if h["condition"]["kind"] == "steered" and site in str(h["condition"]["spot"]).lower()]
+        whole = [h for h in conditions if h["distance"] is not None and h["distance"] <= 1.5] or conditions
+        found[site] = max(whole, key=lambda h: h["lift"]["value"])
+    return found
+
+
+def table(rows: list) -> list:
+    """The paper's own form: source and target, normalised over the two."""
+    lines = ["| | method | site, strength | source | target | lift (95 %) | over random (95 %) | p | source kept | distance | in key |", "|" + "---|" * 11]
+    shown = set()
+    for row in rows:
+        conditions = {h["condition"]["kind"]: h for h in row["heard"]["conditions"] if h["condition"]["kind"] in ("unsteered", "prompt")}
+        if (row["from"], row["to"]) not in shown:
+            shown.add((row["from"], row["to"]))
+            for kind, name in (("unsteered", row["from"]), ("prompt", f"prompt: {row['to']}")):
+                h = conditions[kind]
+                lines.append(f"| {name} | | | {h['source']:.3f} | {h['target']:.3f} | | | | | | {key(h)} |")
+        for site, h in steered(row).items():
+            lift, over = h["lift"], h["over_random"]
+            lines.append(f"| {row['from']} to {row['to']} | {row['method']} | {site}, {h['condition']['strength']:g} | {h['source']:.3f} | {h['target']:.3f} | "
+                         f"{lift['value']:+.2f} ({lift['low']:+.2f} to {lift['high']:+.2f}) | {over['value']:+.2f} ({over['low']:+.2f} to {over['high']:+.2f}) | "
+                         f"{h['p']:.3f} | {h['source_kept']:.2f} | {h['distance']:.2f} | {key(h)} |")
+    return lines
+
+
+def key(heard: dict) -> str:
+    """The share in key."""
+    return "" if heard.get("in_key") is None else f"{heard['in_key']:.2f}"
+
+
+def means(rows: list) -> list:
+    """Mean lift over random by method and site."""
+    lines = ["| method | site | mean lift | mean over random | pairs with p < .05 |", "|" + "---|" * 5]
+    for method in dict.fromkeys(r["method"] for r in rows):
+        for site in SITES:
+            found = [steered(r)[site] for r in rows if r["method"] == method]
+            count = len(found)
+            lines.append(f"| {method} | {site} | {sum(h['lift']['value'] for h in found) / count:+.2f} | "
+                         f"{sum(h['over_random']['value'] for h in found) / count:+.2f} | {sum(h['p'] < .05 for h in found)} of {count} |")
+    return lines
+
+
+def pictures(rows: list, work: Path, out: Path) -> list:
+    """The figures of clusters of each set, at both positions."""
+    lines = []
+    for row in rows:
+        if row["label"] == PICTURED[row["set"]]:
+            name = f"cluster-{row['set']}-{row['label']}-{row['pool']}.svg"
+            shutil.copyfile(work / name, out / name)
+            lines.append(f"- [{row['set']}, {row['pool']}](replication/{name})")
+    return lines
+
+
+def page(found: dict, work: Path, out: Path) -> str:
+    """Markdown; `out` gets the pictures."""
+    genres, instruments, harmony = found["genres"], found["instruments"], found["harmony"]
+    return "\n".join([
+        "# The paper's experiments on the embedded model", "",
+        "Generated by `cargo xtask report replication`. [Panda et al. 2025](https://arxiv.org/abs/2506.10225) ran musicgen-melody on GTZAN, FMA, music_genres and",
+        "SynTheory, judged by CLAP; here it is the embedded model, six layers of width 256, sets rendered by `make_concepts.py`",
+        f"({found['clips']} clips a class), and judges from `lab_judges.py`, {found['seeds']} seeds of 4 s for each row. Every number: [results.json](replication/results.json).", "",
+        "## Where is a concept? (paper: figures 1 to 4)", "",
+        "k-means without labels (ARI, NMI, at the layer with the best ARI), and linear probes on held-out tracks (accuracy with its 95 % interval",
+        "at the layer with the best R2; chance, and p by labels dealt anew). `last` is the paper's token position, `mean` the mean over time.", "",
+        *where(found["where"]), "", "Indices at every layer, and Jaccard matrices of clusters against labels at the best layer of each site:", "",
+        *pictures(found["where"], work, out), "",
+        "## Genre fusion, both directions (tables I, II)", "",
+        f"Directions of one class against the other, from means over time; layers {LAYERS}, strengths {', '.join(map(str, STRENGTHS))}; each row is the strength with",
+        "the largest lift among those no further than 1.5 from the unsteered clips (distances between seeds), so its p is that of a best of three.", "",
+        *table(genres), "", "## Instruments (table III)", "",
+        "The source is a flute as in the paper; strings stand for the violin, which the judge cannot tell in an unseen sound font.", "",
+        *table(instruments), "", "## Methods and sites", "", "Over the genres and instruments above.", "", *means(genres + instruments), "",
+        "## Notes, chords, progressions", "",
+        "Judged by the pitch classes and modes in the notes that basic-pitch hears.", "", *table(harmony), "",
+        "## Commands", "", "In the work folder, with `TILLER_BUNDLE` the bundle and JUDGES the folder of `lab_judges.py`:", "", "```sh", *found["commands"], "```", CLAP])
