@@ -40,6 +40,8 @@ PROMPTS = ("a slow melody", "a bright tune, 110 bpm", "arpeggios, 120 bpm", "fas
 STYLE_PROMPTS = ("house, 124 bpm", "orchestral", "jazz, 120 bpm", "hip-hop, 88 bpm")
 NAMING = {"drums": "drums, 100 bpm", "minor": "a slow melody in a minor key", "C minor": "a slow melody in C minor",
           "bright": "a slow melody, bright tone", "busy": "a fast melody, 150 bpm"}  # elsewhere the concept alone
+# Styles that the judge tells apart in an unseen sound font too (docs/report/model.md); rock and pop are not among them.
+CLAIMED_STYLES = tuple(style for style in STYLES if style not in ("rock", "pop"))
 OPEN = 0.34               # the most of the concept that a prompt may have unsteered
 SCOUT, SEARCH, CONFIRM = range(1_000, 1_004), range(1_000, 1_006), range(2_000, 2_012)
 NOTED = ("minor", "C minor", "busy")   # what is heard in the notes
@@ -86,7 +88,7 @@ class Ear:
         self.concept, self.clips, self.judges, self.meters = concept, clips, judges, meters
         self.naming = NAMING.get(concept, concept if concept in STYLES else f"solo {concept}")
         if concept in STYLES:
-            self.classes = STYLES
+            self.classes = CLAIMED_STYLES
         elif concept in INSTRUMENTS and concept != "drums":
             self.classes = INSTRUMENTS
         else:
@@ -118,9 +120,9 @@ class Ear:
         return concept / np.maximum(concept + source, 1e-12)
 
     def _chances(self, heard: dict) -> np.ndarray:
-        if self.classes in (INSTRUMENTS, STYLES):
-            probe = self.judges.styles if self.classes == STYLES else self.judges.instruments
-            scores = probe.scores(heard["tags"])
+        if self.classes in (INSTRUMENTS, CLAIMED_STYLES):
+            probe = self.judges.instruments if self.classes == INSTRUMENTS else self.judges.styles
+            scores = probe.scores(heard["tags"])[:, [probe.classes.index(c) for c in self.classes]]
             return np.exp(scores - np.logaddexp.reduce(scores, 1, keepdims=True))
         if self.concept == "drums":
             chance = np.exp(self.judges.drums.scores(heard["tags"])[:, 1])
@@ -271,7 +273,7 @@ def judge(ear: Ear, file: Path, control: Path, layers: int) -> dict:
 
     dose = {s: sites[best] if s == setting.strength else at(s) for s in (ONE_LAYER if len(setting.indices) == 1 else ALL_LAYERS)}
     fused = fusion(dose, at) if sites[best]["works"] else None
-    return {"prompts": ear.prompts, "sources": list(ear.sources.values()), "named": round(float(named.chance.mean()), 3),
+    return {"prompts": ear.prompts, "sources": list(ear.sources.values()), "among": len(ear.classes), "named": round(float(named.chance.mean()), 3),
             "naming": ear.naming, "site": best, **sites[best], "fusion": fused, "sites": sites,
             "dose": {str(s): {k: dose[s][k] for k in ("after", "lift", "pair lift", "source", "distance")} for s in sorted(dose)},
             "search": {f"{s.site} {s.layers} at {s.strength}": round(v, 3) for s, v in chosen["tried"].items()}}

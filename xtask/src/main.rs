@@ -40,6 +40,7 @@ Usage: cargo xtask COMMAND
   realtime            the plugin's tests under the real-time sanitizer (needs a nightly compiler)
   report model        what independent judges hear in the embedded model: docs/report/model.md
                       (--seeds N clips a prompt, --quick, --validate-only)
+  report replication  the paper's experiments on the embedded model: docs/replication.md
   screenshot [FOLDER] pictures of the editor in a real host window (default docs)
 
 ONNX Runtime comes from its PyPI wheel unless TILLER_ONNXRUNTIME names the library to use.";
@@ -67,7 +68,8 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["install", "--release"] => install::run(&workspace, build::Profile::Release),
         ["bench"] => bench::run(&workspace),
         ["realtime"] => realtime::run(&workspace),
-        ["report", "model", options @ ..] => report::run(&workspace, options),
+        ["report", "model", options @ ..] => report::model(&workspace, options),
+        ["report", "replication"] => report::replication(&workspace),
         ["screenshot"] => screenshot::run(&workspace, "docs"),
         ["screenshot", folder] => screenshot::run(&workspace, folder),
         [] | ["help" | "--help" | "-h"] => {

@@ -1,6 +1,7 @@
-//! `cargo xtask report model`: what independent judges hear in the embedded bundle, as a page with numbers and pictures.
+//! `cargo xtask report model | replication`: what independent judges hear in the embedded bundle, and the paper's experiments
+//! on it, as pages with numbers and pictures.
 //!
-//! The measuring is Python's (`models/train/report`); this brings it what it needs: the release `tiller`, its packages, the
+//! The measuring is Python's (`models/train/report`, `models/train/replication`); this brings it what it needs: the release `tiller`, its packages, the
 //! judges and the sound fonts whose held-out clips the judges are tested on.
 
 use crate::build::{self, Profile};
@@ -13,51 +14,74 @@ const FLAGS: [&str; 2] = ["--quick", "--validate-only"];
 /// Options with a whole number.
 const NUMBERS: [&str; 2] = ["--seeds", "--training-clips"];
 
-/// Measures the embedded bundle and writes `docs/report/`; `options` are the command line after `report model`.
-pub fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
-    check(options)?;
-    let mut stages = Stages::of(5);
-    let runtime = stages.run("System and ONNX Runtime", || {
-        system::ensure(&[system::LINKER, system::PYTHON, system::PIP, system::SOUND_FONTS])?;
-        runtime::ensure(workspace)
-    })?;
-    stages.run("Build", || {
-        process::run(
-            build::cargo(workspace)
-                .args(["build", "--bin", "tiller", "-p", "tiller-models"])
-                .args(Profile::Release.flags()),
-        )
-        .context("the command line did not build")
-    })?;
-    let packages = stages.run("Python packages", || python::report(workspace))?;
-    let python = python::interpreter()?;
-    let judges = std::env::var_os("TILLER_JUDGES").map_or(workspace.target.join("judges"), Into::into);
-    let train = workspace.root.join("models/train");
-    let program = || {
-        let mut command = Command::new(python);
+/// What the Python programs need.
+struct Programs<'a> {
+    workspace: &'a Workspace,
+    runtime: std::path::PathBuf,
+    packages: std::path::PathBuf,
+    judges: std::path::PathBuf,
+}
+
+impl<'a> Programs<'a> {
+    /// Brings what they need, but for the judges.
+    fn prepare(workspace: &'a Workspace, stages: &mut Stages) -> Result<Self> {
+        let runtime = stages.run("System and ONNX Runtime", || {
+            system::ensure(&[system::LINKER, system::PYTHON, system::PIP, system::SOUND_FONTS])?;
+            runtime::ensure(workspace)
+        })?;
+        stages.run("Build", || {
+            process::run(
+                build::cargo(workspace)
+                    .args(["build", "--bin", "tiller", "-p", "tiller-models"])
+                    .args(Profile::Release.flags()),
+            )
+            .context("the command line did not build")
+        })?;
+        let packages = stages.run("Python packages", || python::report(workspace))?;
+        let judges = std::env::var_os("TILLER_JUDGES").map_or(workspace.target.join("judges"), Into::into);
+        Ok(Self { workspace, runtime: runtime.library, packages, judges })
+    }
+
+    /// Python in the recipe's folder.
+    fn python(&self) -> Result<Command> {
+        let mut command = Command::new(python::interpreter()?);
         command
-            .current_dir(&train)
-            .env("PYTHONPATH", &packages)
-            .env("PYTHONPYCACHEPREFIX", workspace.target.join("pycache"))
-            .env("TILLER_JUDGES", &judges)
-            .env("TILLER_ONNXRUNTIME", &runtime.library)
+            .current_dir(self.workspace.root.join("models/train"))
+            .env("PYTHONPATH", &self.packages)
+            .env("PYTHONPYCACHEPREFIX", self.workspace.target.join("pycache"))
+            .env("TILLER_JUDGES", &self.judges)
+            .env("TILLER_ONNXRUNTIME", &self.runtime)
             // Two processes listen side by side; more threads in each only get in each other's way.
             .env("OMP_NUM_THREADS", "1");
+        Ok(command)
+    }
+
+    /// The release `tiller` and the bundle, as all programs are told of them.
+    fn subject(&self, command: &mut Command) {
         command
-    };
+            .arg("--tiller")
+            .arg(Profile::Release.program(self.workspace, "tiller"))
+            .arg("--bundle")
+            .arg(self.workspace.embedded_bundle());
+    }
+}
+
+/// Measures the embedded bundle and writes `docs/report/`; `options` are the command line after `report model`.
+pub fn model(workspace: &Workspace, options: &[&str]) -> Result<()> {
+    check(options)?;
+    let mut stages = Stages::of(5);
+    let programs = Programs::prepare(workspace, &mut stages)?;
     stages.run("Judges", || {
-        process::run(program().args(["-m", "judges.fetch", "--judges"]).arg(&judges))
+        process::run(programs.python()?.args(["-m", "judges.fetch", "--judges"]).arg(&programs.judges))
             .context("the judges could not be fetched")
     })?;
     stages.run("Measure", || {
         let typed = [&["cargo", "xtask", "report", "model"], options].concat().join(" ");
+        let mut command = programs.python()?;
+        command.env("TILLER_REPORT_COMMAND", typed).args(["-m", "report"]);
+        programs.subject(&mut command);
         process::run(
-            program()
-                .env("TILLER_REPORT_COMMAND", typed)
-                .args(["-m", "report", "--tiller"])
-                .arg(Profile::Release.program(workspace, "tiller"))
-                .arg("--bundle")
-                .arg(workspace.embedded_bundle())
+            command
                 .arg("--out")
                 .arg(workspace.root.join("docs/report"))
                 .arg("--work")
@@ -65,6 +89,31 @@ pub fn run(workspace: &Workspace, options: &[&str]) -> Result<()> {
                 .args(options),
         )
         .context("the report was not finished; the same command goes on where it stopped")
+    })
+}
+
+/// Runs the paper's experiments on the embedded bundle and writes `docs/replication.md`.
+pub fn replication(workspace: &Workspace) -> Result<()> {
+    let mut stages = Stages::of(5);
+    let programs = Programs::prepare(workspace, &mut stages)?;
+    stages.run("Judges", || {
+        process::run(programs.python()?.args(["lab_judges.py", "--judges"]).arg(&programs.judges))
+            .context("the judges could not be fetched")
+    })?;
+    stages.run("Experiments", || {
+        let mut command = programs.python()?;
+        command.args(["-m", "replication", "--judges"]).arg(&programs.judges);
+        programs.subject(&mut command);
+        process::run(
+            command
+                .arg("--work")
+                .arg(workspace.target.join("replication"))
+                .arg("--banks")
+                .arg(workspace.target.join("report"))
+                .arg("--out")
+                .arg(workspace.root.join("docs")),
+        )
+        .context("the experiments were not finished; the same command goes on where it stopped")
     })
 }
 

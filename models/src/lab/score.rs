@@ -29,8 +29,8 @@ pub struct Score {
     pub accuracy: Estimate,
     /// Area under the receiver operating characteristic: 0 to 1, chance .5.
     pub auc: Estimate,
-    /// Squared correlation of the score with the side: 0 to 1, chance 0. It still grows where all rows are on the right
-    /// side already.
+    /// Squared correlation of the score with the side, or 0 where that is negative: 0 to 1, chance 0. It still grows where
+    /// all rows are on the right side already.
     pub r2: Estimate,
 }
 
@@ -132,7 +132,8 @@ fn r2(rows: &[HeldOut], weight: impl Fn(&HeldOut) -> f64) -> f64 {
     let variance =
         (score_score - score * score / total).max(0.0) * (target_target - target * target / total).max(0.0);
     let covariance = score_target - score * target / total;
-    if variance > 0.0 { covariance * covariance / variance } else { 0.0 }
+    // Scores that point the wrong way explain nothing of rows held out, however closely they are related.
+    if variance > 0.0 && covariance > 0.0 { covariance * covariance / variance } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -167,6 +168,8 @@ mod tests {
         let nothing = score(&[(1.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (-1.0, 0.0)]);
         assert_eq!([nothing.accuracy, nothing.auc].map(|e| e.value), [0.5, 0.5]);
         assert_eq!(nothing.r2.value, 0.0);
+        let wrong = score(&[(1.0, -1.0), (1.0, -0.5), (-1.0, 0.5), (-1.0, 1.0)]);
+        assert_eq!([wrong.accuracy, wrong.auc, wrong.r2].map(|e| e.value), [0.0; 3]);
         let clear = score(&[(1.0, 1.0), (1.0, 1.0), (-1.0, -1.0), (-1.0, -1.0)]);
         for figure in [clear.accuracy, clear.auc, clear.r2] {
             assert!((figure.low - 1.0).abs() < 1e-12 && (figure.high - 1.0).abs() < 1e-12);

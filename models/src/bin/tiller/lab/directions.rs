@@ -109,8 +109,13 @@ impl Directions {
             );
         }
         let mut results = Vec::with_capacity(questions.len());
+        // Contrasts share classes: what is doubtful of one is said once.
+        let mut doubts = Vec::new();
         for (activations, contrast, out) in &questions {
-            results.push(self.learn(activations, contrast, &settings, out)?);
+            results.push(self.learn(activations, contrast, &settings, out, &mut doubts)?);
+        }
+        if !self.reporting.quiet {
+            warn(&doubts);
         }
         if self.reporting.json {
             let result = if let [only] = &mut results[..] { only.take() } else { Value::from(results) };
@@ -126,6 +131,7 @@ impl Directions {
         contrast: &Contrast,
         settings: &Settings,
         out: &Path,
+        doubts: &mut Vec<String>,
     ) -> Fallible<Value> {
         let pending = Pending::create(out)?;
         let study = Study::new(activations, contrast, settings)?;
@@ -155,9 +161,8 @@ impl Directions {
         }
         let (bytes, summary) = draft.vector()?;
         pending.finish_with(bytes)?;
-        if !self.reporting.quiet {
-            warn(&summary.doubts);
-        }
+        let new: Vec<_> = summary.doubts.iter().filter(|doubt| !doubts.contains(doubt)).cloned().collect();
+        doubts.extend(new);
         if !self.reporting.json && !self.reporting.quiet {
             println!("{}\n{}: {}", table(&summary), out.display(), summary.reason);
         }
