@@ -36,7 +36,7 @@ from steered import Clips, distance
 from vectors_page import page
 
 # Each concept is judged on the first two that the model does not play with it.
-PROMPTS = ("a slow melody", "a bright tune, 110 bpm", "arpeggios, 120 bpm", "fast broken chords", "chords")
+PROMPTS = ("a slow melody", "a bright tune, 110 bpm", "arpeggios, 120 bpm", "fast broken chords", "chords", "solo strings", "solo pad")
 STYLE_PROMPTS = ("house, 124 bpm", "orchestral", "jazz, 120 bpm", "hip-hop, 88 bpm")
 NAMING = {"drums": "drums, 100 bpm", "minor": "a slow melody in a minor key", "C minor": "a slow melody in C minor",
           "bright": "a slow melody, bright tone", "busy": "a fast melody, 150 bpm"}  # elsewhere the concept alone
@@ -93,8 +93,13 @@ class Ear:
             self.classes = INSTRUMENTS
         else:
             self.classes = (concept, QUALITIES[concept][2] if concept in QUALITIES else f"no {concept}")
-        heard = self.hear([(p, SEARCH, None, None) for p in (STYLE_PROMPTS if concept in STYLES else PROMPTS)])
-        open_prompts = [(p, h) for p, h in heard.items() if h.chance.mean() <= OPEN][:2]
+        open_prompts = []
+        for prompt in STYLE_PROMPTS if concept in STYLES else PROMPTS:
+            heard = self.hear_each([(prompt, SEARCH, None, None)])[0]
+            if heard.chance.mean() <= OPEN:
+                open_prompts.append((prompt, heard))
+            if len(open_prompts) == 2:
+                break
         if not open_prompts:
             raise SystemExit(f"the model plays {concept} whatever it is asked for: there is nothing to steer to")
         self.prompts = [p for p, _ in open_prompts]

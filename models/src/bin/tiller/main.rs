@@ -66,6 +66,8 @@ type Fallible<T> = Result<T, Box<dyn Error>>;
 type Outcome = Fallible<()>;
 
 fn main() -> ExitCode {
+    // `tiller ... | head` ends when nobody reads on, as other commands do.
+    sigpipe::reset();
     let filter = tracing_subscriber::EnvFilter::try_from_env("TILLER_LOG").unwrap_or_else(|_| "warn".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).without_time().init();
     let outcome = match Cli::parse().command {
