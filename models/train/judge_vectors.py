@@ -47,7 +47,7 @@ SCOUT, SEARCH, CONFIRM = range(1_000, 1_004), range(1_000, 1_006), range(2_000, 
 NOTED = ("minor", "C minor", "busy")   # what is heard in the notes
 # The first strength is the one at which places are compared: a push at all layers adds up.
 ONE_LAYER = (0.35, 0.1, 0.2, 0.5, 0.7)
-ALL_LAYERS = (0.1, 0.04, 0.07, 0.15, 0.25, 0.4)
+ALL_LAYERS = (0.1, 0.04, 0.07, 0.15, 0.25, 0.4, 0.6)
 LEAST_P = 1e-3
 MOST_BROKEN = 0.15        # share of clips that may be mostly silent beyond the unsteered and the naming prompt's
 MOST_DISTANCE = 1.5       # from the unsteered clip, in distances between seeds

@@ -10,7 +10,7 @@ POOLS = ("last", "mean")        # as in the paper, and as probes better
 METHODS = ("dim", "mse", "bce")
 SITES = ("residual", "attention")
 LAYERS = "1-4"                  # of six: all but the first and the last
-STRENGTHS = (0.1, 0.25, 0.5)
+STRENGTHS = (0.1, 0.3)
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Steering:
 GENRES = (
     Steering("styles", "style", "house", "orchestral", "house, 124 bpm", "orchestral", "styles", "house", "orchestral"),
     Steering("styles", "style", "orchestral", "house", "orchestral", "house, 124 bpm", "styles", "orchestral", "house"),
-    Steering("styles", "style", "house", "jazz", "house, 124 bpm", "jazz, 120 bpm", "MSD_musicnn", "electronic", "jazz"),
-    Steering("styles", "style", "jazz", "house", "jazz, 120 bpm", "house, 124 bpm", "MSD_musicnn", "jazz", "electronic"),
+    Steering("styles", "style", "house", "jazz", "house, 124 bpm", "jazz, 120 bpm", "MSD_musicnn", "electronic", "jazz", ("dim",)),
+    Steering("styles", "style", "jazz", "house", "jazz, 120 bpm", "house, 124 bpm", "MSD_musicnn", "jazz", "electronic", ("dim",)),
 )
 INSTRUMENTS = tuple(
-    Steering("instruments", "instrument", "flute", to, "solo flute", f"solo {to}", "instruments", "flute", to)
+    Steering("instruments", "instrument", "flute", to, "solo flute", f"solo {to}", "instruments", "flute", to, ("dim",))
     for to in ("strings", "xylophone", "trumpet"))
 HARMONY = (
     Steering("notes", "pitch_class", "F sharp", "C", "a slow melody", "a slow melody in C major", "pitch_class", "F sharp", "C", ("dim",)),

@@ -125,7 +125,7 @@ def page(found: dict, work: Path, out: Path) -> str:
         *pictures(found["where"], work, out), "",
         "## Genre fusion, both directions (tables I, II)", "",
         f"Directions of one class against the other, from means over time; layers {LAYERS}, strengths {', '.join(map(str, STRENGTHS))}; each row is the strength with",
-        "the largest lift among those no further than 1.5 from the unsteered clips (distances between seeds), so its p is that of a best of three.", "",
+        "the largest lift among those no further than 1.5 from the unsteered clips (distances between seeds), so its p is that of the better of two.", "",
         *table(genres), "", "## Instruments (table III)", "",
         "The source is a flute as in the paper; strings stand for the violin, which the judge cannot tell in an unseen sound font.", "",
         *table(instruments), "", "## Methods and sites", "", "Over the genres and instruments above.", "", *means(genres + instruments), "",
