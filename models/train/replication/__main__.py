@@ -82,7 +82,7 @@ def steer(lab: Lab, experiments: tuple, seeds: int) -> list:
                         e.naming, "--judge", lab.judges / f"{e.judge}.json", "--source", e.source, "--target", e.target,
                         "--site", ",".join(SITES), "--layers", LAYERS, "--strengths", ",".join(map(str, STRENGTHS)),
                         "--seeds", seeds, "--seconds", 4, "--out", f"evaluate-{name}")
-            rows.append({"from": e.minus, "to": e.plus, "method": method, "judge": e.judge, "learnt": learnt, "heard": heard["report"]})
+            rows.append({"set": e.set, "from": e.minus, "to": e.plus, "method": method, "judge": e.judge, "learnt": learnt, "heard": heard["report"]})
     return rows
 
 
@@ -102,7 +102,7 @@ def main():
     parser.add_argument("--work", type=Path, default=HERE / "../../target/replication")
     parser.add_argument("--banks", type=Path, default=HERE / "../../target/train", help="folder with banks/, or where it shall be")
     parser.add_argument("--clips", type=int, default=32, help="clips a class")
-    parser.add_argument("--seeds", type=int, default=8, help="clips of each kind that judges hear")
+    parser.add_argument("--seeds", type=int, default=6, help="clips of each kind that judges hear")
     parser.add_argument("--out", type=Path, default=HERE / "../../docs")
     a = parser.parse_args()
     if not (a.judges / "pitch_class.json").exists():

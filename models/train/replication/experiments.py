@@ -30,7 +30,7 @@ class Steering:
 
     def name(self, method: str) -> str:
         """A folder's name."""
-        return f"{self.minus}-to-{self.plus}-{method}".replace(" ", "-")
+        return f"{self.set}-{self.minus}-to-{self.plus}-{method}".replace(" ", "-")
 
 
 GENRES = (
