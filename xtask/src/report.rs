@@ -7,6 +7,7 @@
 use crate::build::{self, Profile};
 use crate::{process, python, runtime, stages::Stages, system, workspace::Workspace};
 use anyhow::{Context, Result, bail};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Options handed on to the Python program.
@@ -17,9 +18,9 @@ const NUMBERS: [&str; 2] = ["--seeds", "--training-clips"];
 /// What the Python programs need.
 struct Programs<'a> {
     workspace: &'a Workspace,
-    runtime: std::path::PathBuf,
-    packages: std::path::PathBuf,
-    judges: std::path::PathBuf,
+    runtime: PathBuf,
+    packages: PathBuf,
+    judges: PathBuf,
 }
 
 impl<'a> Programs<'a> {
@@ -56,13 +57,38 @@ impl<'a> Programs<'a> {
         Ok(command)
     }
 
-    /// The release `tiller` and the bundle, as all programs are told of them.
-    fn subject(&self, command: &mut Command) {
-        command
-            .arg("--tiller")
-            .arg(Profile::Release.program(self.workspace, "tiller"))
-            .arg("--bundle")
-            .arg(self.workspace.embedded_bundle());
+    /// Has `program`, which takes `--judges`, put the judges into their folder.
+    fn fetch_judges(&self, stages: &mut Stages, program: &[&str]) -> Result<()> {
+        stages.run("Judges", || {
+            process::run(self.python()?.args(program).arg("--judges").arg(&self.judges))
+                .context("the judges could not be fetched")
+        })
+    }
+
+    /// Runs a module on the release `tiller` and the embedded bundle, with folders for its work and its pages.
+    fn measure(
+        &self,
+        stages: &mut Stages,
+        module: &str,
+        work: &str,
+        pages: &str,
+        more: impl Fn(&mut Command),
+    ) -> Result<()> {
+        stages.run("Measure", || {
+            let mut command = self.python()?;
+            command
+                .args(["-m", module, "--tiller"])
+                .arg(Profile::Release.program(self.workspace, "tiller"))
+                .arg("--bundle")
+                .arg(self.workspace.embedded_bundle())
+                .arg("--work")
+                .arg(self.workspace.target.join(work))
+                .arg("--out")
+                .arg(self.workspace.root.join(pages));
+            more(&mut command);
+            process::run(&mut command)
+                .context("the report was not finished; the same command goes on where it stopped")
+        })
     }
 }
 
@@ -71,24 +97,10 @@ pub fn model(workspace: &Workspace, options: &[&str]) -> Result<()> {
     check(options)?;
     let mut stages = Stages::of(5);
     let programs = Programs::prepare(workspace, &mut stages)?;
-    stages.run("Judges", || {
-        process::run(programs.python()?.args(["-m", "judges.fetch", "--judges"]).arg(&programs.judges))
-            .context("the judges could not be fetched")
-    })?;
-    stages.run("Measure", || {
-        let typed = [&["cargo", "xtask", "report", "model"], options].concat().join(" ");
-        let mut command = programs.python()?;
-        command.env("TILLER_REPORT_COMMAND", typed).args(["-m", "report"]);
-        programs.subject(&mut command);
-        process::run(
-            command
-                .arg("--out")
-                .arg(workspace.root.join("docs/report"))
-                .arg("--work")
-                .arg(workspace.target.join("report"))
-                .args(options),
-        )
-        .context("the report was not finished; the same command goes on where it stopped")
+    programs.fetch_judges(&mut stages, &["-m", "judges.fetch"])?;
+    let typed = [&["cargo", "xtask", "report", "model"], options].concat().join(" ");
+    programs.measure(&mut stages, "report", "report", "docs/report", |command| {
+        command.env("TILLER_REPORT_COMMAND", &typed).args(options);
     })
 }
 
@@ -96,24 +108,10 @@ pub fn model(workspace: &Workspace, options: &[&str]) -> Result<()> {
 pub fn replication(workspace: &Workspace) -> Result<()> {
     let mut stages = Stages::of(5);
     let programs = Programs::prepare(workspace, &mut stages)?;
-    stages.run("Judges", || {
-        process::run(programs.python()?.args(["lab_judges.py", "--judges"]).arg(&programs.judges))
-            .context("the judges could not be fetched")
-    })?;
-    stages.run("Experiments", || {
-        let mut command = programs.python()?;
-        command.args(["-m", "replication", "--judges"]).arg(&programs.judges);
-        programs.subject(&mut command);
-        process::run(
-            command
-                .arg("--work")
-                .arg(workspace.target.join("replication"))
-                .arg("--banks")
-                .arg(workspace.target.join("report"))
-                .arg("--out")
-                .arg(workspace.root.join("docs")),
-        )
-        .context("the experiments were not finished; the same command goes on where it stopped")
+    programs.fetch_judges(&mut stages, &["lab_judges.py"])?;
+    programs.measure(&mut stages, "replication", "replication", "docs", |command| {
+        // The report's banks of samples serve the sets too.
+        command.arg("--judges").arg(&programs.judges).arg("--banks").arg(workspace.target.join("report"));
     })
 }
 

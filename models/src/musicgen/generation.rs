@@ -227,7 +227,8 @@ impl Generation {
         for frame in 0..self.frames {
             let window = self.window_of(frame);
             let step = frame + self.windows.largest_delay() - self.windows.range(window).start;
-            let parts = self.let_through_at(window, step);
+            let strengths = self.intervention.strengths(self.windows.step_of_take(window, step));
+            let parts = self.let_through_at(window, step, &strengths);
             for ((parts, &part), _) in
                 by_slot.iter_mut().zip(&parts).zip(&is_monitored).filter(|(_, is)| **is)
             {
@@ -366,16 +367,16 @@ impl Generation {
 
     /// What monitoring lets through of each slot's strength at a step of a window. All of a window's prompt is steered by
     /// what was known when the window began.
-    fn let_through_at(&self, window: usize, step: usize) -> Vec<f32> {
-        let of_take = self.windows.step_of_take(window, step);
-        let before = of_take.max(self.windows.first_new(window) + 1);
-        self.monitored.let_through(&self.intervention, before, &self.intervention.strengths(of_take))
+    fn let_through_at(&self, window: usize, step: usize, strengths: &[f32]) -> Vec<f32> {
+        let before = self.windows.step_of_take(window, step).max(self.windows.first_new(window) + 1);
+        self.monitored.let_through(&self.intervention, before, strengths)
     }
 
     /// The strengths at a step of the present window.
     fn strengths(&self, step: usize) -> Vec<f32> {
         let mut strengths = self.intervention.strengths(self.windows.step_of_take(self.window, step));
-        for (strength, part) in strengths.iter_mut().zip(self.let_through_at(self.window, step)) {
+        let parts = self.let_through_at(self.window, step, &strengths);
+        for (strength, part) in strengths.iter_mut().zip(parts) {
             *strength *= part;
         }
         strengths

@@ -3,7 +3,7 @@
 //! Every reading is kept, so that a generation that goes back knows what was known there, and goes on as one that never
 //! was ahead.
 
-use crate::steering::{Intervention, Means};
+use crate::steering::{Intervention, Means, Monitor};
 
 /// What has been read for each slot; nothing for slots that are not monitored.
 #[derive(Debug, Default)]
@@ -18,6 +18,11 @@ impl Log {
     fn before(&self, step: usize) -> Option<&Means> {
         let known = self.0.partition_point(|&(read, _)| read < step);
         known.checked_sub(1).map(|last| &self.0[last].1)
+    }
+
+    /// Whether the monitor is to read at a step, and has not yet.
+    fn is_due(&self, monitor: &Monitor, step: usize) -> bool {
+        monitor.reads_at(step) && self.0.last().is_none_or(|&(read, _)| read < step)
     }
 }
 
@@ -39,21 +44,16 @@ impl Monitored {
 
     /// Whether a monitor is to read at a step, and has not yet.
     pub fn is_due(&self, intervention: &Intervention, step: usize) -> bool {
-        intervention.monitors().zip(&self.0).any(|(monitor, log)| {
-            monitor.is_some_and(|monitor| monitor.reads_at(step))
-                && log.0.last().is_none_or(|&(read, _)| read < step)
-        })
+        let mut slots = intervention.monitors().zip(&self.0);
+        slots.any(|(monitor, log)| monitor.is_some_and(|monitor| log.is_due(monitor, step)))
     }
 
     /// Reads at a step, where it is due: residual streams and attention outputs `[L,B,D]` of `rows` rows.
     pub fn read(&mut self, intervention: &Intervention, step: usize, activations: [&[f32]; 2], rows: usize) {
         for (monitor, log) in intervention.monitors().zip(&mut self.0) {
-            let Some(monitor) = monitor.filter(|monitor| monitor.reads_at(step)) else { continue };
-            let before = log.0.last();
-            if before.is_none_or(|&(read, _)| read < step) {
-                let means = monitor.read(before.map(|(_, means)| means), activations, rows);
-                log.0.push((step, means));
-            }
+            let Some(monitor) = monitor.filter(|monitor| log.is_due(monitor, step)) else { continue };
+            let means = monitor.read(log.0.last().map(|(_, means)| means), activations, rows);
+            log.0.push((step, means));
         }
     }
 

@@ -59,10 +59,9 @@ def where(lab: Lab) -> list:
         lab(f"activations-{name}", "activations", "--data", f"sets/{name}", "--layout", "syntheory", "--class-column",
             ",".join(labels), "--seconds", SECONDS.get(name, 4), "--pool", ",".join(POOLS), "--out", f"{name}.safetensors")
         for label in labels:
-            chosen = ["--label", label] if len(labels) > 1 else []
             for pool in POOLS:
                 what = f"{name}-{label}-{pool}"
-                source = ["--activations", f"{name}-{pool}.safetensors", *chosen]
+                source = ["--activations", f"{name}-{pool}.safetensors", "--label", label]
                 clusters = lab(f"cluster-{what}", "cluster", *source, "--plot", f"cluster-{what}.svg")
                 probes = lab(f"probe-{what}", "probe", *source, "--permutations", 50)
                 rows.append({"set": name, "label": label, "pool": pool, "clusters": clusters, "probes": probes})
@@ -75,8 +74,7 @@ def steer(lab: Lab, experiments: tuple, seeds: int) -> list:
     for e in experiments:
         for method in e.methods:
             name, file = e.name(method), f"{e.set}-mean.safetensors"
-            chosen = ["--label", e.label] if len(SETS[e.set]) > 1 else []
-            learnt = lab(f"directions-{name}", "directions", "--activations", file, *chosen, "--method", method,
+            learnt = lab(f"directions-{name}", "directions", "--activations", file, "--label", e.label, "--method", method,
                          "--plus", e.plus, "--minus", e.minus, "--out", f"{name}.safetensors")
             heard = lab(f"evaluate-{name}", "evaluate", "--vector", f"{name}.safetensors", "--prompt", e.prompt, "--target-prompt",
                         e.naming, "--judge", lab.judges / f"{e.judge}.json", "--source", e.source, "--target", e.target,

@@ -57,7 +57,7 @@ def steered(row: dict) -> dict:
     """By site, the condition with the largest lift among those no further than 1.5 from the unsteered clips."""
     found = {}
     for site in SITES:
-        conditions = [h for h in row["heard"]["conditions"] if h["condition"]["kind"] == "steered" and site in str(h["condition"]["spot"]).lower()]
+        conditions = [h for h in row["heard"]["conditions"] if h["condition"]["kind"] == "steered" and h["condition"]["spot"]["sites"] == site]
         whole = [h for h in conditions if h["distance"] is not None and h["distance"] <= 1.5] or conditions
         found[site] = max(whole, key=lambda h: h["lift"]["value"])
     return found
