@@ -1,4 +1,11 @@
-"""What judges heard of each steering vector, as a page."""
+"""What judges heard of each steering vector, as a page, and as the model card's table:
+
+    python vectors_page.py logs/vectors.json ../default/MODEL_CARD.md
+"""
+
+import json
+import sys
+from pathlib import Path
 
 HEAD = """# Steering vectors, judged
 
@@ -35,3 +42,30 @@ def page(table: dict) -> str:
     lines += [f"| {concept} | " + "; ".join(f"{s}: {d['after']:.2f}, {d['distance']:.2f}" for s, d in row["dose"].items()) + " |"
               for concept, row in shipped.items()]
     return "\n".join(lines) + "\n"
+
+
+def card(table: dict) -> str:
+    """The model card's table."""
+    lines = ["| concept | from | site | layers | strength | change | random direction | p | distance |", "| --- " * 9 + "|"]
+    lines += [f"| {concept} | {', '.join(dict.fromkeys(row['sources']))} | {row['site']} | {row['layers']} | {row['strength']:g} | "
+              f"{row['lift']:+.2f} ± {row['interval']:.2f} | {row['random']:+.2f} ± {row['random interval']:.2f} | {row['p']:.0e} | {row['distance']:.2f} |"
+              for concept, row in sorted(table.items()) if row["works"]]
+    failed = ", ".join(concept for concept, row in sorted(table.items()) if not row["works"])
+    return "\n".join(lines + ([f"\nNot shipped, since they did not pass: {failed}."] if failed else [])) + "\n"
+
+
+def put(text: str, table: dict) -> str:
+    """A model card with its table, and the line on what is not shipped, made anew."""
+    start = text.index("| concept |", text.index("## Steering vectors"))
+    end = text.index("\n\n", text.index("Not shipped,", start))
+    return text[:start] + card(table) + text[end + 1:]
+
+
+def main():
+    """Command line."""
+    table, model_card = Path(sys.argv[1]), Path(sys.argv[2])
+    model_card.write_text(put(model_card.read_text(), json.loads(table.read_text())))
+
+
+if __name__ == "__main__":
+    main()

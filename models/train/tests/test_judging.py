@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import judge_vectors
-from vectors_page import page
+from vectors_page import page, put
 
 
 def at(strength):
@@ -29,3 +29,9 @@ def test_the_page_counts_what_ships():
     assert f"{len(shipped)} of {len(table)} do more" in text
     assert {line.split(" | ")[0].strip("| ") for line in text.splitlines() if "(not shipped)" in line} == {
         f"{concept} (not shipped)" for concept in table if concept not in shipped}
+
+
+def test_the_model_card_has_what_the_judges_found():
+    train = Path(__file__).parents[1]
+    text = (train.parent / "default/MODEL_CARD.md").read_text()
+    assert put(text, json.loads((train / "logs/vectors.json").read_text())) == text
