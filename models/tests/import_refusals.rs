@@ -213,7 +213,7 @@ fn configurations_that_the_graphs_cannot_express_are_refused_by_name() {
     let refused: [(&str, Value, &str); 17] = [
         ("/model_type", json!("musicgen_melody"), "conditioned on melodies"),
         ("/model_type", json!("llama"), "its model_type is \"llama\""),
-        ("/decoder/audio_channels", json!(2), "stereo"),
+        ("/decoder/audio_channels", json!(3), "3 audio channels"),
         ("/decoder/num_attention_heads", json!(16), "heads of a multiple of 8"),
         ("/decoder/num_attention_heads", json!(5), "heads of a multiple of 8"),
         ("/decoder/activation_function", json!("swish"), "activation_function is \"swish\""),

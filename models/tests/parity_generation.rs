@@ -12,7 +12,7 @@ use tiller_models::encodec;
 use tiller_models::musicgen::{Cancel, Engine, EngineOptions, Recipe, Sampling, generate};
 use tiller_models::steering::{Layers, Rows, Scale, Slot, Steering, StrengthCurve, Vector};
 
-use common::{Checkpoint, difference, peak};
+use common::{Checkpoint, difference, interleaved, peak};
 
 fn engine(checkpoint: Checkpoint) -> Arc<Engine> {
     let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
@@ -71,8 +71,9 @@ fn codes_of_audio_are_those_of_transformers_also_for_single_frames() {
     for checkpoint in Checkpoint::ALL {
         let (engine, expected) = (engine(checkpoint), checkpoint.expected());
         for frames in [1, 2, 3, 12] {
-            let codes =
-                encodec::encode(&engine, &expected.floats(&format!("encode.{frames}.audio"))).unwrap();
+            let channels = engine.bundle().architecture().codec.channels;
+            let audio = interleaved(&expected.floats(&format!("encode.{frames}.audio")), channels);
+            let codes = encodec::encode(&engine, &audio).unwrap();
             assert_eq!(
                 codes.rows(),
                 expected.codes(&format!("encode.{frames}.codes")),
@@ -89,7 +90,8 @@ fn audio_of_codes_is_that_of_transformers_also_across_chunks() {
         for frames in [8, 60] {
             let codes = Codes::try_from(expected.codes(&format!("decode.{frames}.codes"))).unwrap();
             let found = encodec::decode(&engine, &codes).unwrap();
-            let recorded = expected.floats(&format!("decode.{frames}.audio"));
+            let channels = engine.bundle().architecture().codec.channels;
+            let recorded = interleaved(&expected.floats(&format!("decode.{frames}.audio")), channels);
             let off = difference(&found, &recorded) / peak(&recorded);
             assert!(off < 1e-4, "{checkpoint:?} {frames}: off by {off} of the peak");
         }

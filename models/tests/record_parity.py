@@ -5,7 +5,7 @@ The checkpoints and the recordings under `data/` are committed; the Rust tests i
 latter, so only whoever changes them needs Python:
 
     pip install torch transformers tokenizers safetensors
-    python models/tests/record_parity.py
+    python models/tests/record_parity.py [CHECKPOINT ...]
 
 Weights are scaled so that outputs are lively, sizes are odd on purpose, and a seed is searched with which no choice of
 a token or code hangs on less than float rounding, so that greedy codes can be compared exactly.
@@ -13,9 +13,11 @@ a token or code hangs on less than float rounding, so that greedy codes can be c
 
 import json
 import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -91,6 +93,18 @@ def banded():
                                     ffn_dim=96, num_codebooks=2, max_position_embeddings=64, pad_token_id=32,
                                     bos_token_id=32, activation_function="gelu_new")
     return text, codec, decoder, torch.float32
+
+
+def stereo():
+    """Left and right as 3 codebooks each of a mono codec, in turns, as in the published stereo models; stored as F16."""
+    text = T5Config(vocab_size=64, d_model=20, d_kv=8, d_ff=24, num_layers=1, num_heads=2, feed_forward_proj="relu",
+                    relative_attention_num_buckets=8, relative_attention_max_distance=12)
+    codec = EncodecConfig(sampling_rate=600, target_bandwidths=[1.5], upsampling_ratios=[3, 2], num_filters=4,
+                          hidden_size=12, codebook_size=32, use_causal_conv=False, use_conv_shortcut=False)
+    decoder = MusicgenDecoderConfig(vocab_size=32, hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+                                    ffn_dim=40, num_codebooks=6, audio_channels=2, max_position_embeddings=80,
+                                    pad_token_id=32, bos_token_id=32, activation_function="gelu")
+    return text, codec, decoder, torch.float16
 
 
 FILTER_BANK = {"bands": 4, "window": 8, "hop": 4, "padding": 2, "sampling_rate": 2000}
@@ -182,13 +196,15 @@ def guided_steps(model, case, directions, states, tokens):
 
 def greedy_codes(model, case, directions, ids):
     """Codes of `FRAMES` frames as `generate` finds them, and the least margin of any choice."""
-    codebooks = model.config.decoder.num_codebooks
+    codebooks, channels = model.config.decoder.num_codebooks, model.config.decoder.audio_channels
     found, margins = [], []
     decode = model.audio_encoder.decode
 
     def stop(codes, **_):
         found.append(codes)
-        raise StopIteration
+        if len(found) == channels:
+            raise StopIteration
+        return SimpleNamespace(audio_values=None)
 
     def watch(_, __, output):
         conditional, unconditional = output.logits[:, -1].chunk(2)
@@ -200,13 +216,13 @@ def greedy_codes(model, case, directions, ids):
     try:
         with steered(model, case, directions):
             model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False,
-                           guidance_scale=GUIDANCE, max_length=FRAMES + codebooks)
+                           guidance_scale=GUIDANCE, max_length=FRAMES + codebooks // channels)
     except StopIteration:
         pass
     finally:
         hook.remove()
         model.audio_encoder.decode = decode
-    return found[0][0, 0], min(margins)
+    return torch.stack([codes[0, 0] for codes in found], dim=1).flatten(0, 1), min(margins)
 
 
 def bank(weights, x, synthesis):
@@ -219,25 +235,31 @@ def bank(weights, x, synthesis):
 def record_codec(model, weights, out):
     """Codes of some audio and audio of some codes; also of pieces shorter than a convolution's padding."""
     codec, config = model.audio_encoder, model.config.audio_encoder
-    codebooks, channels = model.config.decoder.num_codebooks, 1 if weights else config.audio_channels
+    channels = model.config.decoder.audio_channels
+    codebooks = model.config.decoder.num_codebooks // channels
     samples = config.hop_length * (FILTER_BANK["hop"] if weights else 1)
     margin = float("inf")
     for frames in (1, 2, 3, 12):
         audio = torch.randn(1, channels, frames * samples)
-        inner = bank(weights, audio, False) if weights else audio
-        rest = codec.encoder(inner)
-        codes = codec.quantizer.encode(rest, config.target_bandwidths[0])[:codebooks, 0]
-        for layer, row in zip(codec.quantizer.layers, codes):
-            entries = layer.codebook.embed.unique(dim=0)
-            gaps = torch.cdist(rest[0].T, entries).pow(2).topk(2, largest=False).values
-            margin = min(margin, (gaps[:, 1] - gaps[:, 0]).min().item())
-            rest = rest - layer.decode(row[None])
-        out[f"encode.{frames}.audio"], out[f"encode.{frames}.codes"] = audio, codes
+        sides = []
+        for side in audio.split(1, dim=1):
+            rest = codec.encoder(bank(weights, side, False) if weights else side)
+            codes = codec.quantizer.encode(rest, config.target_bandwidths[0])[:codebooks, 0]
+            for layer, row in zip(codec.quantizer.layers, codes):
+                entries = layer.codebook.embed.unique(dim=0)
+                gaps = torch.cdist(rest[0].T, entries).pow(2).topk(2, largest=False).values
+                margin = min(margin, (gaps[:, 1] - gaps[:, 0]).min().item())
+                rest = rest - layer.decode(row[None])
+            sides.append(codes)
+        # As `generate` has it: left and right in turns.
+        out[f"encode.{frames}.audio"] = audio
+        out[f"encode.{frames}.codes"] = torch.stack(sides, dim=1).flatten(0, 1)
     for frames in (8, 60):
-        codes = torch.randint(0, config.codebook_size, (codebooks, frames))
-        audio = codec.decoder(codec.quantizer.decode(codes[:, None]))
+        codes = torch.randint(0, config.codebook_size, (codebooks * channels, frames))
+        sides = [codec.decoder(codec.quantizer.decode(codes[side::channels, None])) for side in range(channels)]
+        audio = torch.cat([bank(weights, side, True) if weights else side for side in sides], dim=1)
         out[f"decode.{frames}.codes"] = codes
-        out[f"decode.{frames}.audio"] = bank(weights, audio, True) if weights else audio
+        out[f"decode.{frames}.audio"] = audio
     return margin
 
 
@@ -316,7 +338,7 @@ def record(name, configuration, seed):
     tokens = torch.randint(0, decoder.vocab_size, (decoder.num_codebooks, STEPS))
     tokens[:, 0] = decoder.vocab_size
     for codebook in range(decoder.num_codebooks):
-        tokens[codebook, : codebook + 1] = decoder.vocab_size
+        tokens[codebook, : codebook // decoder.audio_channels + 1] = decoder.vocab_size
     out["steps.tokens"] = tokens
     for case_name, case in CASES.items():
         logits, activations = guided_steps(model, case, directions, out["text.states"], tokens)
@@ -338,5 +360,6 @@ def record(name, configuration, seed):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for name, configuration in {"small": small, "gated": gated, "banded": banded}.items():
-        next(seed for seed in range(1000) if record(name, configuration, seed))
+    checkpoints = {"small": small, "gated": gated, "banded": banded, "stereo": stereo}
+    for name in sys.argv[1:] or checkpoints:
+        next(seed for seed in range(1000) if record(name, checkpoints[name], seed))

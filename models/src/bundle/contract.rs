@@ -102,33 +102,37 @@ pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
     Signature { inputs, outputs }
 }
 
-/// `encodec_encode`: audio to codes.
+/// `encodec_encode`: audio of one stream to its codes.
 pub fn encodec_encode(architecture: &Architecture) -> Signature {
+    let channels = Fixed(architecture.codec.channels_of_stream());
     Signature {
-        inputs: vec![port("audio", Float, [ONE, Fixed(architecture.codec.channels), Free("samples")])],
-        outputs: vec![port("codes", Int64, [ONE, Fixed(architecture.codebooks), N])],
+        inputs: vec![port("audio", Float, [ONE, channels, Free("samples")])],
+        outputs: vec![port("codes", Int64, [ONE, Fixed(architecture.codebooks_of_stream()), N])],
     }
 }
 
-/// `encodec_latent`: codes to latent, carrying the LSTM's state.
+/// `encodec_latent`: codes of all streams to latent, carrying the LSTM's state.
 pub fn encodec_latent(architecture: &Architecture) -> Signature {
-    let width = Fixed(architecture.codec.latent_width);
-    let mut inputs = vec![port("codes", Int64, [ONE, Fixed(architecture.codebooks), Free("N_and_context")])];
-    let mut outputs = vec![port("latent", Float, [ONE, width.clone(), N])];
+    let (streams, width) = (Fixed(architecture.codec.streams), Fixed(architecture.codec.latent_width));
+    let codebooks = Fixed(architecture.codebooks_of_stream());
+    let mut inputs = vec![port("codes", Int64, [streams.clone(), codebooks, Free("N_and_context")])];
+    let mut outputs = vec![port("latent", Float, [streams.clone(), width.clone(), N])];
     for layer in 0..architecture.codec.lstm_layers {
         for state in ["h", "c"] {
-            inputs.push(port(format!("{state}_{layer}_in"), Float, [ONE, ONE, width.clone()]));
-            outputs.push(port(format!("{state}_{layer}_out"), Float, [ONE, ONE, width.clone()]));
+            inputs.push(port(format!("{state}_{layer}_in"), Float, [ONE, streams.clone(), width.clone()]));
+            outputs.push(port(format!("{state}_{layer}_out"), Float, [ONE, streams.clone(), width.clone()]));
         }
     }
     Signature { inputs, outputs }
 }
 
-/// `encodec_wave`: latent to audio.
+/// `encodec_wave`: latent of all streams to audio.
 pub fn encodec_wave(architecture: &Architecture) -> Signature {
+    let codec = &architecture.codec;
+    let (streams, channels) = (Fixed(codec.streams), Fixed(codec.channels_of_stream()));
     Signature {
-        inputs: vec![port("latent", Float, [ONE, Fixed(architecture.codec.latent_width), N])],
-        outputs: vec![port("audio", Float, [ONE, Fixed(architecture.codec.channels), Free("samples")])],
+        inputs: vec![port("latent", Float, [streams.clone(), Fixed(codec.latent_width), N])],
+        outputs: vec![port("audio", Float, [streams, channels, Free("samples")])],
     }
 }
 

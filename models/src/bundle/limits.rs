@@ -42,12 +42,20 @@ pub fn check(manifest: &Manifest) -> Result<(), String> {
     within("sample_rate", codec.sample_rate as usize, 1..=768_000)?;
     within("samples_per_frame", codec.samples_per_frame, 1..=1 << 20)?;
     within("channels", codec.channels, 1..=8)?;
+    within("streams", codec.streams, 1..=codec.channels)?;
     within("latent_width", codec.latent_width, 1..=65_536)?;
     within("lstm_layers", codec.lstm_layers, 0..=16)?;
     within("code_context", codec.code_context, 0..=4_096)?;
     within("latent_context", codec.latent_context, 0..=4_096)?;
     if width % heads != 0 {
         return Err(format!("its width {width} is no multiple of its {heads} heads"));
+    }
+    let streams = codec.streams;
+    if codebooks % streams != 0 || codec.channels % streams != 0 {
+        return Err(format!(
+            "its {codebooks} codebooks and {} channels are not shared out evenly among {streams} streams",
+            codec.channels
+        ));
     }
     if delays.len() != *codebooks || delays.iter().any(|&delay| delay > 1_024) {
         return Err(format!(

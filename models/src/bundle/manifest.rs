@@ -52,7 +52,7 @@ pub struct Architecture {
     pub codebooks: usize,
     /// Entries of each codebook, V; index V is the pad and begin token of the delay pattern.
     pub vocabulary: usize,
-    /// Delay of each codebook in steps, `[K]`; MusicGen's is `0, 1, .., K-1`.
+    /// Delay of each codebook in steps, `[K]`; MusicGen's is `0, 1, .., K-1`, and in stereo `0, 0, 1, 1, ..`.
     pub delays: Vec<usize>,
     /// Positions the decoder was made for (`max_position_embeddings`).
     pub max_positions: usize,
@@ -71,11 +71,15 @@ pub struct Codec {
     pub sample_rate: u32,
     /// Samples of one frame; `sample_rate / samples_per_frame` frames a second.
     pub samples_per_frame: usize,
-    /// Audio channels.
+    /// Audio channels, of all streams together.
     pub channels: usize,
+    /// Pieces of audio that the same codec codes side by side, R: 2 in stereo MusicGen, whose codec is mono, else 1.
+    /// Codebook k and channel c belong to stream `k % R` and `c / (channels / R)`.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub streams: usize,
     /// Width of the latent between `encodec_latent` and `encodec_wave`.
     pub latent_width: usize,
-    /// LSTM layers whose state a streaming decode carries; each state is `[1, 1, latent_width]`.
+    /// LSTM layers whose state a streaming decode carries; each state is `[1, R, latent_width]`.
     pub lstm_layers: usize,
     /// Code frames of context `encodec_latent` needs on each side of a chunk: what its first convolution sees there on
     /// the wider side.
@@ -147,7 +151,30 @@ pub enum Precision {
     Int8,
 }
 
+fn one() -> usize {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_one(number: &usize) -> bool {
+    *number == 1
+}
+
+impl Codec {
+    /// Channels of one stream.
+    #[must_use]
+    pub fn channels_of_stream(&self) -> usize {
+        self.channels / self.streams
+    }
+}
+
 impl Architecture {
+    /// Codebooks of one of the codec's streams.
+    #[must_use]
+    pub fn codebooks_of_stream(&self) -> usize {
+        self.codebooks / self.codec.streams
+    }
+
     /// Width of one head.
     #[must_use]
     pub fn head_width(&self) -> usize {

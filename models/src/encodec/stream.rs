@@ -31,9 +31,9 @@ pub struct StreamDecoder {
     chunk: usize,
     /// Everything pushed, `[K][frames]`.
     codes: Codes,
-    /// States of the LSTM layers, `h` and `c` of each in turn, `[W]`.
+    /// States of the LSTM layers, `h` and `c` of each in turn, `[R,W]` for R streams.
     states: Vec<Vec<f32>>,
-    /// Latent frames `[W]` that are still needed, the first of them frame `latent_from`.
+    /// Latent frames `[R,W]` that are still needed, the first of them frame `latent_from`.
     latent: VecDeque<Vec<f32>>,
     latent_from: usize,
     /// Frames whose audio has been handed out.
@@ -53,7 +53,7 @@ impl StreamDecoder {
             cancel: None,
             chunk: chunk_frames(codec),
             codes: Codes::empty(architecture.codebooks),
-            states: vec![vec![0.0; codec.latent_width]; 2 * codec.lstm_layers],
+            states: vec![vec![0.0; codec.streams * codec.latent_width]; 2 * codec.lstm_layers],
             latent: VecDeque::new(),
             latent_from: 0,
             sounded: 0,
@@ -125,7 +125,7 @@ impl StreamDecoder {
     pub fn rewind(&mut self, frame: usize) -> Result<usize, GenerateError> {
         let codec = &self.engine.bundle().architecture().codec;
         let (code_context, latent_context, width) =
-            (codec.code_context, codec.latent_context, codec.latent_width);
+            (codec.code_context, codec.latent_context, codec.streams * codec.latent_width);
         self.codes.truncate(frame);
         let chunks = (self.codes.frames().saturating_sub(code_context) / self.chunk).min(self.borders.len());
         // The last chunk before them again, because what follows needs the end of its latent. Its codes do not change.
@@ -181,18 +181,20 @@ impl StreamDecoder {
     /// Computes the latent up to frame `end`.
     fn run_latent(&mut self, end: usize) -> Result<(), GenerateError> {
         self.cancel.as_ref().map_or(Ok(()), |(cancel, _)| stop_if(cancel))?;
-        let codec = &self.engine.bundle().architecture().codec;
+        let architecture = self.engine.bundle().architecture();
+        let codec = &architecture.codec;
         let start = self.latent_end();
-        let codes = with_context(&self.codes, start, end, codec.code_context);
+        let codes = with_context(&self.codes, codec.streams, start, end, codec.code_context);
         let length = end - start + 2 * codec.code_context;
-        let width = codec.latent_width;
+        let (streams, width) = (codec.streams, codec.latent_width);
+        let shape = [streams, architecture.codebooks_of_stream(), length];
         let mut session = self.engine.encodec_latent.session()?;
         let mut run = || -> ort::Result<(Vec<f32>, Vec<Vec<f32>>)> {
-            let codes = TensorRef::from_array_view(([1, self.codes.codebooks(), length], codes.as_slice()))?;
+            let codes = TensorRef::from_array_view((shape, codes.as_slice()))?;
             let mut inputs: Vec<(String, SessionInputValue<'_>)> = vec![("codes".to_owned(), codes.into())];
             for (index, state) in self.states.iter().enumerate() {
                 let name = format!("{}_{}_in", ["h", "c"][index % 2], index / 2);
-                let state = TensorRef::from_array_view(([1, 1, width], state.as_slice()))?;
+                let state = TensorRef::from_array_view(([1, streams, width], state.as_slice()))?;
                 inputs.push((name, state.into()));
             }
             let outputs = match &self.cancel {
@@ -208,6 +210,7 @@ impl StreamDecoder {
         };
         let (latent, states) = run().map_err(|error| self.failed(error))?;
         let frames = end - start;
+        let width = streams * width;
         if latent.len() != width * frames || states.iter().any(|state| state.len() != width) {
             return Err(damaged());
         }
@@ -226,10 +229,11 @@ impl StreamDecoder {
             return Ok(Vec::new());
         }
         let codec = &self.engine.bundle().architecture().codec;
-        let (width, channels, context) = (codec.latent_width, codec.channels, codec.latent_context);
+        let (streams, width) = (codec.streams, codec.latent_width);
+        let (channels, context) = (codec.channels, codec.latent_context);
         let start = self.sounded.saturating_sub(context);
         let frames = context_end - start;
-        let mut latent = vec![0.0; width * frames];
+        let mut latent = vec![0.0; streams * width * frames];
         for (frame, values) in
             self.latent.range(start - self.latent_from..context_end - self.latent_from).enumerate()
         {
@@ -239,7 +243,7 @@ impl StreamDecoder {
         }
         let mut session = self.engine.encodec_wave.session()?;
         let run = || -> ort::Result<Vec<f32>> {
-            let latent = Tensor::from_array(([1, width, frames], latent))?;
+            let latent = Tensor::from_array(([streams, width, frames], latent))?;
             let inputs = ort::inputs!["latent" => latent];
             let outputs = match &self.cancel {
                 Some((_, options)) => session.run_with_options(inputs, &**options)?,
@@ -297,12 +301,12 @@ fn chunk_frames(codec: &Codec) -> usize {
     CHUNK_FRAMES.max(2 * codec.latent_context + 1)
 }
 
-/// Codes `[K,end-start+2*context]` of the frames from `start` to `end` with `context` frames on both sides, which past
-/// the ends of the take are its reflection, as EnCodec pads.
+/// Codes `[R,K/R,end-start+2*context]` for R streams, of the frames from `start` to `end` with `context` frames on both
+/// sides, which past the ends of the take are its reflection, as EnCodec pads.
 ///
 /// EnCodec itself pads a take of no more than `context` frames with zeros that no code stands for; here it is reflected
 /// to and fro.
-fn with_context(codes: &Codes, start: usize, end: usize, context: usize) -> Vec<i64> {
+fn with_context(codes: &Codes, streams: usize, start: usize, end: usize, context: usize) -> Vec<i64> {
     // A reflected sequence repeats after twice its length less the two ends, which are not doubled.
     let period = 2 * (codes.frames() - 1);
     let reflected = |at: usize| {
@@ -314,7 +318,8 @@ fn with_context(codes: &Codes, start: usize, end: usize, context: usize) -> Vec<
         inside.min(period - inside)
     };
     let length = end - start + 2 * context;
-    codes.rows().iter().flat_map(|row| (0..length).map(move |at| i64::from(row[reflected(at)]))).collect()
+    let rows = (0..streams).flat_map(|stream| codes.rows().iter().skip(stream).step_by(streams));
+    rows.flat_map(|row| (0..length).map(move |at| i64::from(row[reflected(at)]))).collect()
 }
 
 fn failed(error: ort::Error) -> GenerateError {
@@ -333,11 +338,17 @@ mod tests {
     #[test]
     fn context_past_the_ends_is_reflected() {
         let codes = Codes::try_from(vec![vec![0, 1, 2, 3, 4]]).unwrap();
-        assert_eq!(with_context(&codes, 0, 5, 3), [3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1]);
-        assert_eq!(with_context(&codes, 2, 3, 1), [1, 2, 3]);
+        assert_eq!(with_context(&codes, 1, 0, 5, 3), [3, 2, 1, 0, 1, 2, 3, 4, 3, 2, 1]);
+        assert_eq!(with_context(&codes, 1, 2, 3, 1), [1, 2, 3]);
         let short = Codes::try_from(vec![vec![7, 8]]).unwrap();
-        assert_eq!(with_context(&short, 0, 2, 3), [8, 7, 8, 7, 8, 7, 8, 7]);
+        assert_eq!(with_context(&short, 1, 0, 2, 3), [8, 7, 8, 7, 8, 7, 8, 7]);
         let single = Codes::try_from(vec![vec![7]]).unwrap();
-        assert_eq!(with_context(&single, 0, 1, 2), [7; 5]);
+        assert_eq!(with_context(&single, 1, 0, 1, 2), [7; 5]);
+    }
+
+    #[test]
+    fn codebooks_that_take_turns_are_sorted_by_stream() {
+        let codes = Codes::try_from(vec![vec![1, 2], vec![3, 4], vec![5, 6], vec![7, 8]]).unwrap();
+        assert_eq!(with_context(&codes, 2, 0, 2, 0), [1, 2, 5, 6, 3, 4, 7, 8]);
     }
 }

@@ -1,4 +1,5 @@
-//! The layers of EnCodec as nodes. Tensors are `[1, channels, positions]` throughout.
+//! The layers of EnCodec as nodes. Tensors are `[R, channels, positions]` throughout, R streams coded
+//! side by side; when audio is encoded, one.
 
 use super::ImportError;
 use super::checkpoint::Checkpoint;

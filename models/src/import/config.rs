@@ -203,14 +203,16 @@ pub fn read(folder: &Path) -> Result<(ModelConfig, Architecture), ImportError> {
         heads: decoder.num_attention_heads,
         codebooks: decoder.num_codebooks,
         vocabulary: decoder.vocab_size,
-        delays: (0..decoder.num_codebooks).collect(),
+        // The codebooks of left and right take turns, and those of the same level are drawn at the same step.
+        delays: (0..decoder.num_codebooks).map(|codebook| codebook / decoder.audio_channels).collect(),
         max_positions: decoder.max_position_embeddings,
         window: generation.max_length.unwrap_or(usize::MAX).min(decoder.max_position_embeddings),
         text_width: config.text_encoder.d_model,
         codec: Codec {
             sample_rate: codec.outer_rate(),
             samples_per_frame: codec.samples_per_frame(),
-            channels: if codec.filter_bank.is_some() { 1 } else { codec.audio_channels },
+            channels: decoder.audio_channels,
+            streams: decoder.audio_channels,
             latent_width: codec.latent_width(),
             lstm_layers: codec.num_lstm_layers,
             code_context: codec.code_context(),
@@ -346,8 +348,11 @@ fn check_filter_bank(bank: &FilterBankConfig, codec: &CodecConfig) -> Result<(),
 }
 
 fn check_decoder(decoder: &DecoderConfig, codec: &CodecConfig) -> Result<(), ImportError> {
-    if decoder.audio_channels != 1 {
-        return refuse("it is stereo; so far only mono MusicGen is imported");
+    let (channels, codebooks) = (decoder.audio_channels, decoder.num_codebooks);
+    if !(1..=2).contains(&channels) || codebooks % channels != 0 {
+        return refuse(format!(
+            "its decoder has {codebooks} codebooks for {channels} audio channels; MusicGen is mono, or stereo with as many for either side"
+        ));
     }
     sane(
         "decoder",

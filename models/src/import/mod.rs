@@ -134,7 +134,7 @@ pub fn import(
     }
     progress(Stage::Codec);
     let codec = &config.audio_encoder;
-    let codebooks = architecture.codebooks;
+    let codebooks = architecture.codebooks_of_stream();
     codec::write_encode(folder, &contract::encodec_encode(&architecture), &checkpoint, codec, codebooks)?;
     codec::write_latent(folder, &contract::encodec_latent(&architecture), &checkpoint, codec, codebooks)?;
     codec::write_wave(folder, &contract::encodec_wave(&architecture), &checkpoint, codec)?;

@@ -177,6 +177,7 @@ mod tests {
             sample_rate: 100,
             samples_per_frame: 2,
             channels: 1,
+            streams: 1,
             latent_width: 1,
             lstm_layers: 0,
             code_context: 0,

@@ -23,13 +23,15 @@ pub enum Checkpoint {
     Gated,
     /// A filter bank around the codec; F32.
     Banded,
+    /// Left and right in turns, of a mono codec; F16.
+    Stereo,
 }
 
 impl Checkpoint {
-    pub const ALL: [Self; 3] = [Self::Small, Self::Gated, Self::Banded];
+    pub const ALL: [Self; 4] = [Self::Small, Self::Gated, Self::Banded, Self::Stereo];
 
     fn data(self) -> PathBuf {
-        let name = ["small", "gated", "banded"][self as usize];
+        let name = ["small", "gated", "banded", "stereo"][self as usize];
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
     }
 
@@ -40,7 +42,7 @@ impl Checkpoint {
 
     /// Its bundle, imported at the first call.
     pub fn bundle(self) -> &'static Bundle {
-        static BUNDLES: [OnceLock<Bundle>; 3] = [const { OnceLock::new() }; 3];
+        static BUNDLES: [OnceLock<Bundle>; 4] = [const { OnceLock::new() }; 4];
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         BUNDLES[self as usize].get_or_init(|| {
             let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
@@ -86,6 +88,14 @@ impl Recording {
         let narrow = |row: &[i64]| row.iter().map(|&code| u16::try_from(code).unwrap()).collect();
         self.integers(name).chunks(columns).map(narrow).collect()
     }
+}
+
+/// `[channels][samples]` as audio is handed out, channels interleaved.
+pub fn interleaved(planar: &[f32], channels: usize) -> Vec<f32> {
+    let samples = planar.len() / channels;
+    (0..samples)
+        .flat_map(|sample| (0..channels).map(move |channel| planar[channel * samples + sample]))
+        .collect()
 }
 
 /// The largest difference.
