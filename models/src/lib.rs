@@ -1,13 +1,15 @@
 //! MusicGen with activation steering on ONNX Runtime: a prompt and steering in, tokens and audio out.
 //!
 //! Arrows point one way: [`bundle`] and [`steering`] know nothing of ONNX Runtime, [`runtime`] nothing of music,
-//! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read, and [`lab`] learns vectors.
+//! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read from a checkpoint that [`hub`] may have
+//! fetched, and [`lab`] learns vectors.
 //! [`clap`] is another model, which judges for the lab. The crate knows no plugin.
 
 pub mod bundle;
 pub mod clap;
 pub mod codes;
 pub mod encodec;
+pub mod hub;
 pub mod import;
 pub mod lab;
 mod mel;

@@ -267,6 +267,7 @@ fn importing_again_replaces_the_bundle_and_failing_keeps_the_old_one() {
         name: Some("Second".into()),
         licence: Some("CC0-1.0".into()),
         precisions: vec![Precision::Int8],
+        ..ImportOptions::default()
     };
     let mut stages = Vec::new();
     let second = import(&victim.file(""), &victim.dest(), &options, &mut |stage| stages.push(stage)).unwrap();

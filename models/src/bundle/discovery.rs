@@ -1,6 +1,7 @@
 //! Where the default bundle is, and where the user's files are.
 
 use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{Bundle, BundleError, MANIFEST_FILE};
@@ -51,6 +52,38 @@ pub fn cache_folder() -> Option<PathBuf> {
         return home.map(|home| home.join("Library/Caches/Tiller"));
     }
     xdg("XDG_CACHE_HOME").or_else(|| home.map(|home| home.join(".cache"))).map(|folder| folder.join("tiller"))
+}
+
+/// The folder of the user's bundles, in the data folder; it need not exist. `None` if the system names no home.
+#[must_use]
+pub fn bundles_folder() -> Option<PathBuf> {
+    data_folder().map(|data| data.join("bundles"))
+}
+
+/// A bundle among the user's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Name shown to people.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// The bundles in [`bundles_folder`], by name. Only their manifests are looked at: opening one may still fail.
+#[must_use]
+pub fn installed() -> Vec<Installed> {
+    bundles_folder().map_or_else(Vec::new, |folder| installed_in(&folder))
+}
+
+fn installed_in(folder: &Path) -> Vec<Installed> {
+    let folders = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut found: Vec<Installed> = folders
+        // Hidden is an import that is under way.
+        .filter(|folder| folder.file_name().is_some_and(|name| !name.to_string_lossy().starts_with('.')))
+        .filter_map(|folder| Some(Installed { name: Bundle::stated_name(&folder)?, folder }))
+        .collect();
+    found.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
+    found
 }
 
 /// A folder of the XDG specification, by which a relative path is to be ignored.
@@ -130,6 +163,24 @@ mod tests {
         let places = places(None, Some("/data".into()), Some(module.into()));
         let expected = ["/vst3/Tiller.vst3/Contents/Resources/bundle", "/data/bundles/default"];
         assert_eq!(places, expected.map(Path::new));
+    }
+
+    #[test]
+    fn the_users_bundles_are_listed_by_name_and_half_imported_ones_are_not() {
+        let bundles = tempfile::tempdir().unwrap();
+        let manifest = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("default/bundle.json")).unwrap();
+        for folder in ["zither", ".zither.importing-12", "empty", "broken"] {
+            fs::create_dir(bundles.path().join(folder)).unwrap();
+        }
+        for folder in ["zither", ".zither.importing-12"] {
+            fs::write(bundles.path().join(folder).join(MANIFEST_FILE), &manifest).unwrap();
+        }
+        fs::write(bundles.path().join("broken").join(MANIFEST_FILE), "{}").unwrap();
+        let found = installed_in(bundles.path());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].folder, bundles.path().join("zither"));
+        assert!(!found[0].name.is_empty());
+        assert_eq!(installed_in(&bundles.path().join("none")), []);
     }
 
     #[test]

@@ -71,6 +71,12 @@ impl Bundle {
         Ok(Self { root, id, manifest })
     }
 
+    /// The name that a folder's manifest states, if it has one that this build reads. Nothing else is checked.
+    pub(super) fn stated_name(folder: &Path) -> Option<String> {
+        let path = folder.join(MANIFEST_FILE);
+        Some(parse(&path, &read_limited(&path).ok()?).ok()?.name)
+    }
+
     /// What names this bundle everywhere: SHA-256 of its manifest, which holds the hash of every other file.
     #[must_use]
     pub fn id(&self) -> &str {

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
@@ -16,7 +18,8 @@ use crate::bundle::hexadecimal;
 const SINGLE: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
-/// Opened weight files of a checkpoint. Tensors are converted one at a time, so memory stays bounded by the largest.
+/// Opened weight files of a checkpoint. Tensors are read and converted one at a time, so that memory stays bounded by the
+/// largest of them, and not by what the system keeps of a file that is mapped.
 pub struct Checkpoint {
     shards: Vec<Shard>,
     /// Which shard holds a tensor.
@@ -24,7 +27,8 @@ pub struct Checkpoint {
 }
 
 struct Shard {
-    bytes: Mmap,
+    path: PathBuf,
+    file: File,
     /// Where the tensors' bytes begin.
     start: usize,
     metadata: Metadata,
@@ -45,12 +49,30 @@ impl Checkpoint {
     }
 
     /// SHA-256 over the weight files in the order of their names, hexadecimal.
-    pub fn sha256(&self) -> String {
+    pub fn sha256(&self) -> Result<String, ImportError> {
         let mut hasher = Sha256::new();
+        let mut block = vec![0; 1 << 20];
         for shard in &self.shards {
-            hasher.update(&shard.bytes);
+            let mut file = &shard.file;
+            file.rewind().map_err(ImportError::reading(&shard.path))?;
+            loop {
+                match file.read(&mut block).map_err(ImportError::reading(&shard.path))? {
+                    0 => break,
+                    count => hasher.update(&block[..count]),
+                }
+            }
         }
-        hexadecimal(&hasher.finalize())
+        Ok(hexadecimal(&hasher.finalize()))
+    }
+
+    /// Weights whose name begins with `prefix`, whatever their number format.
+    pub fn count(&self, prefix: &str) -> u64 {
+        let of = |shard: &Shard| -> u64 {
+            let tensors = shard.metadata.tensors();
+            let counted = tensors.iter().filter(|(name, _)| name.starts_with(prefix));
+            counted.map(|(_, info)| info.shape.iter().product::<usize>() as u64).sum()
+        };
+        self.shards.iter().map(of).sum()
     }
 
     /// Whether there is a tensor of this name.
@@ -72,12 +94,10 @@ impl Checkpoint {
             return Err(ImportError::TensorShape { name: name.into(), expected: expected.into(), found });
         }
         let (first, last) = info.data_offsets;
-        // Inside the file: `SafeTensors::read_metadata` has checked the offsets.
-        let bytes = &shard.bytes[shard.start + first..shard.start + last];
         let values: Vec<f32> = match info.dtype {
-            Dtype::F32 => convert(bytes, f32::from_le_bytes),
-            Dtype::F16 => convert(bytes, |bytes| f16::from_le_bytes(bytes).to_f32()),
-            Dtype::BF16 => convert(bytes, |bytes| bf16::from_le_bytes(bytes).to_f32()),
+            Dtype::F32 => shard.read(first..last, f32::from_le_bytes)?,
+            Dtype::F16 => shard.read(first..last, |bytes| f16::from_le_bytes(bytes).to_f32())?,
+            Dtype::BF16 => shard.read(first..last, |bytes| bf16::from_le_bytes(bytes).to_f32())?,
             other => return Err(ImportError::TensorType { name: name.into(), found: format!("{other:?}") }),
         };
         match values.iter().position(|value| !value.is_finite()) {
@@ -123,13 +143,37 @@ impl Checkpoint {
 impl Shard {
     fn open(path: &Path) -> Result<Self, ImportError> {
         let file = File::open(path).map_err(ImportError::reading(path))?;
-        // SAFETY: the map is read-only and private to this import. Should another process cut the file short
-        // meanwhile, reading beyond its end raises SIGBUS; nobody edits a checkpoint in place while importing it.
+        // SAFETY: the map is read-only and gone when the header is read. Should another process cut the file short in
+        // that moment, reading beyond its end raises SIGBUS; nobody edits a checkpoint in place while importing it.
         let bytes = unsafe { Mmap::map(&file) }.map_err(ImportError::reading(path))?;
         let (header, metadata) = SafeTensors::read_metadata(&bytes)
             .map_err(|source| ImportError::Weights { path: path.to_owned(), source })?;
         // The header is preceded by its length in eight bytes.
-        Ok(Self { bytes, start: header + 8, metadata })
+        Ok(Self { path: path.to_owned(), file, start: header + 8, metadata })
+    }
+
+    /// Numbers of `WIDTH` bytes each, from a range of the tensors' bytes. That it lies inside the file,
+    /// `SafeTensors::read_metadata` has checked.
+    fn read<const WIDTH: usize>(
+        &self,
+        range: Range<usize>,
+        convert: impl Fn([u8; WIDTH]) -> f32,
+    ) -> Result<Vec<f32>, ImportError> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start((self.start + range.start) as u64))
+            .map_err(ImportError::reading(&self.path))?;
+        let mut values = Vec::with_capacity(range.len() / WIDTH);
+        // Of any width: a multiple of each number's.
+        let mut block = vec![0; 1 << 20];
+        let mut left = range.len();
+        while left > 0 {
+            let part = left.min(block.len());
+            file.read_exact(&mut block[..part]).map_err(ImportError::reading(&self.path))?;
+            let (numbers, _) = block[..part].as_chunks::<WIDTH>();
+            values.extend(numbers.iter().map(|number| convert(*number)));
+            left -= part;
+        }
+        Ok(values)
     }
 }
 
@@ -175,9 +219,4 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>, ImportError> {
         }
     }
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
-}
-
-fn convert<const WIDTH: usize>(bytes: &[u8], read: impl Fn([u8; WIDTH]) -> f32) -> Vec<f32> {
-    let (values, _) = bytes.as_chunks::<WIDTH>();
-    values.iter().map(|value| read(*value)).collect()
 }

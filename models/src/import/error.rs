@@ -119,6 +119,30 @@ pub enum ImportError {
         /// Its flat index.
         index: usize,
     },
+    /// The disk is too full.
+    #[error(
+        "{folder} has {free:.1} GB free and the bundle needs {needed:.1}: make room, choose another destination, or \
+         import fewer precisions (--precisions int8 takes least)"
+    )]
+    DiskFull {
+        /// Where the bundle is written.
+        folder: PathBuf,
+        /// GB of the bundle.
+        needed: f64,
+        /// GB that are free.
+        free: f64,
+    },
+    /// The memory is too full.
+    #[error(
+        "{free:.1} GB of memory are free and trying out the model needs {needed:.1}: close other programs, or import \
+         fewer precisions (--precisions int8 takes least)"
+    )]
+    MemoryFull {
+        /// GB the model takes.
+        needed: f64,
+        /// GB that are free.
+        free: f64,
+    },
     /// Something else is already where the result is to go.
     #[error("{0} exists and is nothing that such an import made: choose another destination or remove it")]
     Destination(PathBuf),

@@ -16,6 +16,7 @@ mod destination;
 mod error;
 mod graph;
 mod linear;
+mod room;
 mod steering;
 mod text_encoder;
 mod verify;
@@ -45,6 +46,8 @@ pub struct ImportOptions {
     pub name: Option<String>,
     /// Licence of the weights; by default what the front matter of the checkpoint's `README.md` says.
     pub licence: Option<String>,
+    /// What the manifest names as the checkpoint; by default the name of its folder.
+    pub origin: Option<String>,
     /// Precisions to write the decoder in; the last but `f16` is the bundle's default, since processors gain nothing by
     /// that and GPUs choose it by themselves.
     pub precisions: Vec<Precision>,
@@ -52,7 +55,7 @@ pub struct ImportOptions {
 
 impl Default for ImportOptions {
     fn default() -> Self {
-        Self { name: None, licence: None, precisions: vec![Precision::F32, Precision::Int8] }
+        Self { name: None, licence: None, origin: None, precisions: vec![Precision::F32, Precision::Int8] }
     }
 }
 
@@ -118,7 +121,8 @@ pub fn import(
     }
     let destination = Destination::prepare(dest, |folder| folder.join(MANIFEST_FILE).is_file())?;
     let folder = destination.folder();
-    let sha256 = checkpoint.sha256();
+    room::check(folder, &checkpoint, &architecture, &options.precisions)?;
+    let sha256 = checkpoint.sha256()?;
 
     progress(Stage::TextEncoder);
     text_encoder::write(folder, &contract::text_encoder(&architecture), &checkpoint, &config.text_encoder)?;
@@ -152,7 +156,7 @@ pub fn import(
             .clone()
             .or_else(|| stated_licence(source))
             .unwrap_or_else(|| "unknown".into()),
-        source: Source { checkpoint: folder_name(source), sha256 },
+        source: Source { checkpoint: options.origin.clone().unwrap_or_else(|| folder_name(source)), sha256 },
         name,
         architecture,
         graphs: Graphs {
@@ -172,6 +176,14 @@ pub fn import(
     let norms = verify::measure(&Bundle::open(folder)?)?;
     writer::write_manifest(folder, &Manifest { norms, ..manifest })?;
     Ok(Bundle::open(&destination.commit()?)?)
+}
+
+/// Whether the configuration in folder `source` is of a model that can be imported. The weights need not be there yet.
+///
+/// # Errors
+/// [`ImportError`] names the file or setting that is missing or not supported.
+pub fn check_configuration(source: &Path) -> Result<(), ImportError> {
+    config::read(source).map(drop)
 }
 
 /// Copies what stands beside the weights and belongs to the model.

@@ -193,6 +193,11 @@ fn builder(runtime: &Runtime, options: SessionOptions) -> ort::Result<SessionBui
         .with_inter_op_spinning(false)?
         .with_flush_to_zero()?
         .with_log_level(LogLevel::Warning)?;
+    let builder = match options.provider {
+        // It refuses sessions that plan their memory ahead or run several nodes at once.
+        Provider::DirectMl => builder.with_memory_pattern(false)?.with_parallel_execution(false)?,
+        Provider::Cpu | Provider::Cuda => builder,
+    };
     Ok(if options.background { builder.with_thread_manager(Background)? } else { builder })
 }
 

@@ -1,6 +1,9 @@
 //! Choices that are made once, behind one button.
 
+use std::path::Path;
+
 use egui::{ComboBox, DragValue, Grid, Label, RichText};
+use tiller_models::bundle::discovery::{self, Installed};
 use tiller_models::runtime::Provider;
 use tiller_models::steering::{Rows, Scale};
 
@@ -75,6 +78,9 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
     let rows = [(Rows::Conditional, "the prompted side only"), (Rows::Both, "both sides of guidance")];
     choose(ui, "rows", &mut settings.rows, &rows);
     ui.end_row();
+    theme::caption(ui, "Model");
+    model(ui, settings);
+    ui.end_row();
     theme::caption(ui, "Runs on");
     let providers = Provider::ALL.map(|provider| (provider.name().to_owned(), provider.name()));
     choose(ui, "provider", &mut settings.provider, &providers);
@@ -100,6 +106,24 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
     ui.add(patience)
         .on_hover_text("As long as anything is being made, it waits on. This is for when nothing is.");
     ui.end_row();
+}
+
+/// The model Tiller finds itself, or one of the user's own.
+fn model(ui: &mut egui::Ui, settings: &mut Settings) {
+    let automatic = "the one Tiller finds itself";
+    let chosen = Path::new(&settings.bundle).file_name().map(|name| name.to_string_lossy().into_owned());
+    ComboBox::from_id_salt("model")
+        .selected_text(chosen.unwrap_or_else(|| automatic.to_owned()))
+        .width(210.0)
+        .show_ui(ui, |ui| {
+            ui.selectable_value(&mut settings.bundle, String::new(), automatic);
+            for Installed { name, folder } in discovery::installed() {
+                let place = folder.display().to_string();
+                ui.selectable_value(&mut settings.bundle, place.clone(), name).on_hover_text(place);
+            }
+        })
+        .response
+        .on_hover_text("`tiller import small` adds the published MusicGen; see the README.");
 }
 
 /// Next pass, or in the same pass with a latency.

@@ -132,7 +132,7 @@ impl Setup {
         if wanted.is_empty() || in_use.as_ref().is_ok_and(|bundle| bundle.id() == wanted) {
             return in_use;
         }
-        let installed = discovery::data_folder().map(|data| data.join("bundles"));
+        let installed = discovery::bundles_folder();
         let elsewhere = installed.iter().flat_map(std::fs::read_dir).flatten().flatten();
         let open = |path: &Path| Bundle::open_unless(path, &cancelled).ok();
         let found = elsewhere.filter_map(|entry| open(&entry.path())).find(|b| b.id() == wanted);

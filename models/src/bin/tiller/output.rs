@@ -33,6 +33,16 @@ impl Reporting {
         bar.with_message(what)
     }
 
+    /// A bar for `bytes` that are transferred, on stderr; hidden when quiet and away from a terminal.
+    pub fn transfer(&self, bytes: u64) -> ProgressBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(bytes) };
+        let template = "{msg} [{bar:40}] {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar
+    }
+
     /// Moves a bar to where long work of the lab is.
     pub fn show(bar: &ProgressBar, progress: Progress) {
         let message = progress.stage.to_string();

@@ -50,7 +50,7 @@ pub fn import_clap(source: &Path, dest: &Path) -> Result<Clap, ImportError> {
         kind: KIND.to_owned(),
         schema: SCHEMA,
         licence: stated_licence(source).unwrap_or_else(|| "unknown".into()),
-        source: Source { checkpoint: folder_name(source), sha256: checkpoint.sha256() },
+        source: Source { checkpoint: folder_name(source), sha256: checkpoint.sha256()? },
         width: config.projection_dim,
         tokens: config.text_config.positions(),
         logit_scale,
