@@ -266,6 +266,15 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
+fn a_disk_that_is_too_full_is_found_before_anything_is_fetched() {
+    let scene = Scene::new();
+    scene.server.fail(Fault::Claim(1 << 50));
+    let error = scene.fetch().unwrap_err().to_string();
+    assert!(error.contains("GB free and the download needs 1125899.9"), "{error}");
+    assert_eq!(scene.server.requests().len(), 1, "only the listing");
+}
+
+#[test]
 fn a_model_that_cannot_be_imported_is_refused_before_its_weights_are_fetched() {
     let scene = Scene::with(Server::new(ID, &Small.folder(), |files| {
         files.insert("config.json".into(), br#"{"model_type": "bark"}"#.to_vec());

@@ -24,6 +24,8 @@ pub enum Fault {
     IgnoreRange,
     /// A byte of each weight file is another.
     Corrupt,
+    /// Weight files are said to be so large.
+    Claim(u64),
     /// Every request is answered with this status.
     Status(u16),
 }
@@ -179,10 +181,12 @@ impl State {
     }
 
     fn listing(&self) -> Value {
+        let fault = *self.fault.lock().unwrap();
         let sibling = |(name, bytes): (&String, &Vec<u8>)| {
             let mut sibling = json!({ "rfilename": name, "size": bytes.len(), "blobId": git_blob(bytes) });
             if is_large(name) {
-                sibling["lfs"] = json!({ "sha256": sha256(bytes), "size": bytes.len(), "pointerSize": 134 });
+                let size = if let Some(Fault::Claim(size)) = fault { size } else { bytes.len() as u64 };
+                sibling["lfs"] = json!({ "sha256": sha256(bytes), "size": size, "pointerSize": 134 });
             }
             sibling
         };
