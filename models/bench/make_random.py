@@ -19,13 +19,13 @@ VOCABULARY = 2048
 WORDS = "a calm flute melody over soft drums music slow warm strings quiet drum loop".split()
 
 
-def configuration():
-    """Of facebook/musicgen-small: T5-base's encoder, 24 layers 1024 wide, the 32 kHz EnCodec."""
-    text = T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=12, num_heads=12)
+def configuration(layers):
+    """Of facebook/musicgen-small: T5-base's encoder, 24 layers 1024 wide, the 32 kHz EnCodec; or with fewer layers."""
+    text = T5Config(vocab_size=32128, d_model=768, d_kv=64, d_ff=3072, num_layers=min(12, layers), num_heads=12)
     codec = EncodecConfig(sampling_rate=32000, audio_channels=1, target_bandwidths=[2.2], normalize=False,
                           upsampling_ratios=[8, 5, 4, 4], num_filters=64, hidden_size=128, codebook_size=VOCABULARY,
                           use_causal_conv=False, use_conv_shortcut=False)
-    decoder = MusicgenDecoderConfig(vocab_size=VOCABULARY, hidden_size=1024, num_hidden_layers=24,
+    decoder = MusicgenDecoderConfig(vocab_size=VOCABULARY, hidden_size=1024, num_hidden_layers=layers,
                                     num_attention_heads=16, ffn_dim=4096, num_codebooks=4,
                                     max_position_embeddings=2048, pad_token_id=VOCABULARY, bos_token_id=VOCABULARY)
     return MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
@@ -44,11 +44,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--layers", type=int, default=24, help="of the decoder; fewer to try a measurement quickly")
     parser.add_argument("--window", type=int, default=1600,
                         help="frames of a window; the published 1500 leave no room for steps at position 1500")
     arguments = parser.parse_args()
     torch.manual_seed(arguments.seed)
-    model = MusicgenForConditionalGeneration(configuration()).eval()
+    model = MusicgenForConditionalGeneration(configuration(arguments.layers)).eval()
     for name, weight in model.named_parameters():
         if name.startswith("decoder.") and "layer_norm" in name:
             # As PyTorch begins, all ones and zeros, they would hide a norm that is left out.

@@ -393,3 +393,60 @@ fn a_clap_checkpoint_becomes_a_judge_that_hears_files_and_another_is_refused() {
     let musicgen = data.join("small/checkpoint").display().to_string();
     assert!(refused(&["lab", "judge-import", &musicgen, &judge]).contains("\"musicgen\""));
 }
+
+#[test]
+fn a_profile_names_every_operator_of_the_graphs() {
+    let output = tiller(&["bench", "--profile", "--precision", "f32", "--positions", "4"]);
+    let profile: Value = serde_json::from_str(&succeeded(&output)).unwrap();
+    let step = &profile["steps"][0];
+    assert_eq!(step["position"], 4);
+    assert!(step["graph_milliseconds"].as_f64().unwrap() > 0.0);
+    let layers = Small.bundle().architecture().layers;
+    let attention = "GroupQueryAttention";
+    let operators = step["operators"].as_array().unwrap();
+    let found = operators.iter().find(|one| one["operator"] == attention).unwrap();
+    assert_eq!(found["nodes"], layers);
+    assert!(found["milliseconds"].as_f64().unwrap() > 0.0);
+    for (graph, operator) in [("codec_latent", "LSTM"), ("codec_wave", "ConvTranspose")] {
+        let operators = profile[graph].as_array().unwrap();
+        assert!(operators.iter().any(|one| one["operator"] == operator), "{operators:?}");
+    }
+    let refused = refused(&["bench", "--profile", "--precision", "f32", "--positions", "100000"]);
+    assert!(refused.contains("choose an earlier one with --positions"), "{refused}");
+}
+
+#[test]
+fn a_worker_answers_each_question_in_its_line_and_goes_on_after_what_it_cannot_answer() {
+    use std::io::Write;
+    use std::process::Stdio;
+
+    let mut worker = Command::new(env!("CARGO_BIN_EXE_tiller"))
+        .args(["bench", "--worker", "--precision", "f32"])
+        .env("TILLER_BUNDLE", Small.bundle().root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let questions = [
+        json!({ "measure": "tea" }),
+        json!({ "measure": "step", "position": 100_000, "takes": 1, "steps": 1 }),
+        json!({ "measure": "step", "position": 3, "takes": 0, "steps": 1 }),
+        json!({ "measure": "step", "position": 3, "takes": 2, "steps": 4 }),
+        json!({ "measure": "step", "position": 3, "takes": 1, "steps": 4 }),
+    ];
+    let mut input = worker.stdin.take().unwrap();
+    questions.iter().for_each(|question| writeln!(input, "{question}").unwrap());
+    drop(input);
+    let output = worker.wait_with_output().unwrap();
+    let answers: Vec<Value> =
+        succeeded(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), questions.len());
+    for (answer, reason) in
+        answers.iter().zip(["unknown variant `tea`", "beyond the model's window", "at least"])
+    {
+        assert!(answer["error"].as_str().unwrap().contains(reason), "{answer}");
+    }
+    for answer in &answers[3..] {
+        assert_eq!(answer["milliseconds"].as_array().unwrap().len(), 4, "{answer}");
+    }
+}

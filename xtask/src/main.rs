@@ -5,6 +5,7 @@
 //! is a program of the `tests/` crate, which the commands here build and run.
 
 mod bench;
+mod bench_weights;
 mod build;
 mod bundle;
 mod demo;
@@ -36,7 +37,8 @@ Usage: cargo xtask COMMAND
   matrix              one project in every host, sample rate and block size, compared to the byte
   bundle [--release]  package the CLAP and VST3 for this system in target/bundled/
   install [--release] package, then put the plugins where hosts look
-  bench               speed, start-up time and memory, measured in one run
+  bench               the model's speed beside transformers' on the same weights, and what the plugin costs
+                      (--quick, --without-peers, --python PYTHON with PyTorch and transformers, --threads N)
   realtime            the plugin's tests under the real-time sanitizer (needs a nightly compiler)
   report model        what independent judges hear in the embedded model: docs/report/model.md
                       (--seeds N clips a prompt, --quick, --validate-only)
@@ -66,7 +68,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["bundle", "--release"] => bundle::run(&workspace, build::Profile::Release),
         ["install"] => install::run(&workspace, build::Profile::Dev),
         ["install", "--release"] => install::run(&workspace, build::Profile::Release),
-        ["bench"] => bench::run(&workspace),
+        ["bench", options @ ..] => bench::run(&workspace, options),
         ["realtime"] => realtime::run(&workspace),
         ["report", "model", options @ ..] => report::model(&workspace, options),
         ["report", "replication"] => report::replication(&workspace),

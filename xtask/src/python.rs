@@ -32,6 +32,14 @@ pub fn report(workspace: &Workspace) -> Result<PathBuf> {
     )
 }
 
+/// The folder that holds what Tiller is measured against, installing it if need be. Set it as `PYTHONPATH`.
+pub fn bench(workspace: &Workspace) -> Result<PathBuf> {
+    packages(workspace, "models/bench/requirements.txt", "python-bench").context(
+        "pip could not install PyTorch and transformers; check the network, give a Python that has them with --python, \
+         or measure --without-peers",
+    )
+}
+
 /// The folder of the target folder that holds the packages of a requirements file.
 fn packages(workspace: &Workspace, requirements: &str, folder: &str) -> Result<PathBuf> {
     let python = interpreter()?;

@@ -1,8 +1,13 @@
 //! `tiller bench`: speed and memory, measured so that a loaded machine disturbs every side of a ratio alike.
 
 mod positions;
+mod process;
+mod profile;
+mod roof;
+mod worker;
 
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -40,16 +45,31 @@ pub(crate) struct Bench {
     /// Print JSON.
     #[arg(long)]
     json: bool,
+    /// Measure what the lines of the standard input ask, and answer each with a line of JSON.
+    #[arg(long, conflicts_with_all = ["positions", "json"])]
+    worker: bool,
+    /// Print as JSON how long each kind of operator takes, at --positions or at 50, 500 and 1,400.
+    #[arg(long, conflicts_with = "worker")]
+    profile: bool,
 }
 
 impl Bench {
     pub fn run(&self) -> Outcome {
+        if self.worker {
+            return worker::run(self);
+        }
         let bundle = open_bundle(self.engine.bundle.as_deref())?;
         let started = Instant::now();
         let engine = Engine::load(&bundle, &self.engine.options())?;
-        let (whole, first_audio) = self.take(&engine, started)?;
+        if self.profile {
+            let positions = if self.positions.is_empty() { &[50, 500, 1_400][..] } else { &self.positions };
+            let threads = self.engine.threads.map_or(2, NonZeroUsize::get);
+            println!("{:#}", profile::run(&engine, threads, positions)?);
+            return Ok(());
+        }
+        let (whole, first_audio) = self.take_of(&engine, self.seconds, started)?;
         let again = Instant::now();
-        let (warm, first_audio_warm) = self.take(&engine, again)?;
+        let (warm, first_audio_warm) = self.take_of(&engine, self.seconds, again)?;
         let seconds =
             frames_of(self.seconds, bundle.architecture())? as f64 / bundle.architecture().frame_rate();
 
@@ -71,7 +91,7 @@ impl Bench {
             "real_time_factor_with_loading": seconds / whole.as_secs_f64(),
             "first_audio_seconds_with_loading": first_audio.as_secs_f64(),
             "first_audio_seconds": first_audio_warm.as_secs_f64(),
-            "resident_megabytes": resident_megabytes(),
+            "resident_megabytes": process::resident_megabytes(),
         });
         if let (Value::Object(all), Value::Object(steps)) = (&mut figures, steps) {
             all.extend(steps);
@@ -89,8 +109,13 @@ impl Bench {
     }
 
     /// Generates and decodes a take, and returns how long it took and how long until its first audio.
-    fn take(&self, engine: &Arc<Engine>, started: Instant) -> Fallible<(Duration, Duration)> {
-        let frames = frames_of(self.seconds, engine.bundle().architecture())?;
+    fn take_of(
+        &self,
+        engine: &Arc<Engine>,
+        seconds: f64,
+        started: Instant,
+    ) -> Fallible<(Duration, Duration)> {
+        let frames = frames_of(seconds, engine.bundle().architecture())?;
         let recipe = recipe(engine, frames, Steering::default());
         let mut generation = Generation::new(engine, recipe, &[], &Cancel::new())?;
         let mut decoder = StreamDecoder::new(engine);
@@ -108,13 +133,13 @@ impl Bench {
 
 /// What a step costs early and late in a take, with and without steering, and what steering its end anew does.
 fn within_a_take(engine: &Arc<Engine>, bundle: &Bundle) -> Fallible<Value> {
-    let at = |frame: usize| at_frame(engine, frame, Steering::default(), &[]);
+    let at = |frame: usize| at_frame(engine, frame, STEPS, Steering::default(), &[]);
     let [early, late] = fastest([at(50)?, at(1_000)?])?;
 
     let (slots, vectors): (Vec<_>, Vec<_>) = every_layer(bundle)?.into_iter().unzip();
     let with = |count: usize| {
         let steering = Steering { slots: slots[..count].to_vec(), ..Steering::default() };
-        at_frame(engine, 100, steering, &vectors)
+        at_frame(engine, 100, STEPS, steering, &vectors)
     };
     let [none, one, four] = fastest([with(0)?, with(1)?, with(4)?])?;
 
@@ -169,22 +194,32 @@ fn recipe(engine: &Engine, frames: usize, steering: Steering) -> Recipe {
 struct Standing {
     generation: Generation,
     frame: usize,
+    /// Frames there is room for after it.
+    room: usize,
     steering: Steering,
     vectors: Vec<Arc<Vector>>,
+}
+
+impl Standing {
+    /// Goes back to its frame.
+    fn back(&mut self) -> Result<(), GenerateError> {
+        self.generation.rewind(self.frame, self.steering.clone(), &self.vectors)
+    }
 }
 
 fn at_frame(
     engine: &Arc<Engine>,
     frame: usize,
+    room: usize,
     steering: Steering,
     vectors: &[Arc<Vector>],
 ) -> Result<Standing, GenerateError> {
-    let recipe = recipe(engine, frame + 3 * STEPS, steering.clone());
+    let recipe = recipe(engine, frame + room, steering.clone());
     let mut generation = Generation::new(engine, recipe, vectors, &Cancel::new())?;
     for _ in 0..frame {
         generation.advance()?;
     }
-    Ok(Standing { generation, frame, steering, vectors: vectors.to_vec() })
+    Ok(Standing { generation, frame, room, steering, vectors: vectors.to_vec() })
 }
 
 /// Seconds of a step of each, undisturbed: they take turns, and the fastest tenth counts.
@@ -197,7 +232,7 @@ fn fastest<const N: usize>(mut all: [Standing; N]) -> Result<[f64; N], GenerateE
                 standing.generation.advance()?;
                 times.push(started.elapsed().as_secs_f64());
             }
-            standing.generation.rewind(standing.frame, standing.steering.clone(), &standing.vectors)?;
+            standing.back()?;
         }
     }
     Ok(times.map(|mut times| {
@@ -234,12 +269,4 @@ fn every_layer(bundle: &Bundle) -> Fallible<Vec<(Slot, Arc<Vector>)>> {
         slots.push((Slot::new(&vector, curve), Arc::new(vector)));
     }
     Ok(slots)
-}
-
-/// Memory of this process that is in use, where the system says.
-fn resident_megabytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: f64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kilobytes / 1e3)
 }

@@ -6,10 +6,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use tiller_models::codes::Codes;
 use tiller_models::encodec;
-use tiller_models::musicgen::Engine;
+use tiller_models::musicgen::{Engine, frames_of};
 use tiller_models::steering::Steering;
 
-use super::{Fallible, Standing, at_frame};
+use super::{Fallible, Outcome, Standing, at_frame};
 
 /// Steps timed at each position in a round. One more comes before them, which finds the caches cold.
 const STEPS: usize = 20;
@@ -23,15 +23,9 @@ const DECODED: f64 = 10.0;
 /// # Errors
 /// A position beyond the window; whatever the model fails with.
 pub(super) fn steps(engine: &Arc<Engine>, positions: &[usize]) -> Fallible<Value> {
-    let window = engine.bundle().architecture().window;
-    if let Some(beyond) = positions.iter().find(|&&position| position + STEPS + 1 > window) {
-        return Err(format!(
-            "position {beyond} and the {STEPS} steps timed there are beyond the model's window of {window} frames: \
-             choose an earlier one with --positions"
-        )
-        .into());
-    }
-    let standing = positions.iter().map(|&position| at_frame(engine, position, Steering::default(), &[]));
+    positions.iter().try_for_each(|&position| check(engine, position, STEPS))?;
+    let standing =
+        positions.iter().map(|&position| at_frame(engine, position, STEPS + 1, Steering::default(), &[]));
     let mut standing = standing.collect::<Result<Vec<_>, _>>()?;
     let mut times = vec![Vec::new(); positions.len()];
     for _ in 0..ROUNDS {
@@ -46,6 +40,22 @@ pub(super) fn steps(engine: &Arc<Engine>, positions: &[usize]) -> Fallible<Value
     Ok(entries.collect())
 }
 
+/// Whether the model's first window has room for `position` and the steps timed there.
+///
+/// # Errors
+/// A position beyond the window.
+pub(super) fn check(engine: &Engine, position: usize, steps: usize) -> Outcome {
+    let window = engine.bundle().architecture().window;
+    if position + steps + 1 > window {
+        return Err(format!(
+            "position {position} and the {steps} steps timed there are beyond the model's window of {window} frames: \
+             choose an earlier one with --positions"
+        )
+        .into());
+    }
+    Ok(())
+}
+
 fn round(standing: &mut Standing, times: &mut Vec<f64>) -> Fallible<()> {
     standing.generation.advance()?;
     for _ in 0..STEPS {
@@ -53,12 +63,12 @@ fn round(standing: &mut Standing, times: &mut Vec<f64>) -> Fallible<()> {
         standing.generation.advance()?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
-    standing.generation.rewind(standing.frame, standing.steering.clone(), &standing.vectors)?;
+    standing.back()?;
     Ok(())
 }
 
 /// The first decile, the median and the ninth decile; `times` holds at least one.
-fn deciles(mut times: Vec<f64>) -> [f64; 3] {
+pub(super) fn deciles(mut times: Vec<f64>) -> [f64; 3] {
     times.sort_by(f64::total_cmp);
     [1, 5, 9].map(|tenths| times[times.len() * tenths / 10])
 }
@@ -68,18 +78,26 @@ fn deciles(mut times: Vec<f64>) -> [f64; 3] {
 /// # Errors
 /// Whatever the codec fails with.
 pub(super) fn codec(engine: &Arc<Engine>) -> Fallible<f64> {
+    decode(engine, 1.0)?;
+    Ok(DECODED / decode(engine, DECODED)?)
+}
+
+/// Seconds in which codes become `audio` seconds of audio.
+///
+/// # Errors
+/// Whatever the codec fails with.
+pub(super) fn decode(engine: &Arc<Engine>, audio: f64) -> Fallible<f64> {
     let architecture = engine.bundle().architecture();
-    let frames = (DECODED * architecture.frame_rate()).round() as usize;
+    let frames = frames_of(audio, architecture)?;
     // Any codes: what they are does not change the work.
     let code = |frame: usize, codebook: usize| (frame * 31 + codebook * 17) % architecture.vocabulary;
     let rows = (0..architecture.codebooks).map(|codebook| {
         (0..frames).map(|frame| u16::try_from(code(frame, codebook))).collect::<Result<Vec<_>, _>>()
     });
     let codes = Codes::try_from(rows.collect::<Result<Vec<_>, _>>()?)?;
-    encodec::decode(engine, &codes)?;
     let started = Instant::now();
     encodec::decode(engine, &codes)?;
-    Ok(DECODED / started.elapsed().as_secs_f64())
+    Ok(started.elapsed().as_secs_f64())
 }
 
 #[cfg(test)]
