@@ -246,6 +246,10 @@ fn bundles_vectors_and_the_machine_are_described() {
     assert_eq!(info["id"], Small.bundle().id());
     let doctor: Value = serde_json::from_str(&succeeded(&tiller(&["doctor", "--json"]))).unwrap();
     assert_eq!(doctor["providers"]["cpu"], json!({ "precision": "int8", "error": null }));
+    if !cfg!(windows) {
+        let reason = doctor["providers"]["directml"]["error"].as_str().unwrap();
+        assert!(reason.contains("exists on Windows only"), "{reason}");
+    }
     let listed: Value = serde_json::from_str(&succeeded(&tiller(&["vectors", "list", "--json"]))).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2);
     let shown: Value =

@@ -66,6 +66,9 @@ pub enum RuntimeError {
         /// ONNX Runtime's own words.
         reason: String,
     },
+    /// DirectML was asked for on another system.
+    #[error("the provider directml exists on Windows only: choose cpu, or cuda where there is an NVIDIA GPU")]
+    NotWindows,
     /// The provider is not in this ONNX Runtime, or not in this build of Tiller.
     #[error(
         "the provider {provider} is not available: {reason}; choose cpu, or install ONNX Runtime's {provider} build \
@@ -165,6 +168,9 @@ impl Runtime {
         }
         if provider.is_compiled_in() {
             return Ok(());
+        }
+        if provider == Provider::DirectMl && !cfg!(windows) {
+            return Err(RuntimeError::NotWindows);
         }
         let reason = format!("ONNX Runtime {} at {} was built without it", self.version, self.path.display());
         Err(RuntimeError::Provider { provider, reason })
