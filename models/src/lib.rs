@@ -2,8 +2,8 @@
 //!
 //! Arrows point one way: [`bundle`] and [`steering`] know nothing of ONNX Runtime, [`runtime`] nothing of music,
 //! [`musicgen`] and [`encodec`] stand on them, [`import`] writes what they read from a checkpoint that [`hub`] may have
-//! fetched, and [`lab`] learns vectors.
-//! [`clap`] is another model, which judges for the lab. The crate knows no plugin.
+//! fetched, [`verify`] compares a bundle's precisions, and [`lab`] learns vectors. [`clap`] is another model, which judges
+//! for the lab. The crate knows no plugin.
 
 pub mod bundle;
 pub mod clap;
@@ -19,4 +19,5 @@ pub mod resample;
 pub mod runtime;
 pub mod steering;
 mod tensor_file;
+pub mod verify;
 pub mod wav;

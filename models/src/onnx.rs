@@ -25,6 +25,8 @@ pub enum Element {
     Float = 1,
     /// `u8`.
     Uint8 = 2,
+    /// `i8`.
+    Int8 = 3,
     /// `i32`.
     Int32 = 6,
     /// `i64`.
@@ -36,7 +38,7 @@ pub enum Element {
 impl Element {
     /// The element type with this number, if Tiller uses it.
     pub fn from_number(number: i32) -> Option<Self> {
-        [Self::Float, Self::Uint8, Self::Int32, Self::Int64, Self::Half]
+        [Self::Float, Self::Uint8, Self::Int8, Self::Int32, Self::Int64, Self::Half]
             .into_iter()
             .find(|element| *element as i32 == number)
     }
@@ -44,7 +46,7 @@ impl Element {
     /// Bytes of one element.
     pub fn size(self) -> usize {
         match self {
-            Self::Uint8 => 1,
+            Self::Uint8 | Self::Int8 => 1,
             Self::Half => 2,
             Self::Float | Self::Int32 => 4,
             Self::Int64 => 8,

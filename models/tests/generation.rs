@@ -261,23 +261,39 @@ fn cuda_takes_half_precision_by_itself_and_refuses_any_other_with_the_cure() {
 }
 
 #[test]
-fn a_take_in_half_precision_is_steered_and_rewound_like_any_other() {
-    let options = EngineOptions { precision: Some(Precision::F16), ..EngineOptions::default() };
-    let engine = Engine::load(Small.bundle(), &options).unwrap();
-    let recipe = |steering| Recipe { precision: Precision::F16, steering, ..recipe(24) };
-    let codes = |recipe: Recipe| {
-        let take = generate(&engine, recipe, &vectors(), &Cancel::new(), |_| {}).unwrap();
-        take.codes
+fn a_take_in_another_precision_is_steered_and_rewound_like_any_other() {
+    for precision in [Precision::F16, Precision::Int4] {
+        let options = EngineOptions { precision: Some(precision), ..EngineOptions::default() };
+        let engine = Engine::load(Small.bundle(), &options).unwrap();
+        let recipe = |steering| Recipe { precision, steering, ..recipe(24) };
+        let codes = |recipe: Recipe| {
+            let take = generate(&engine, recipe, &vectors(), &Cancel::new(), |_| {}).unwrap();
+            take.codes
+        };
+        let unsteered = codes(recipe(Steering::default()));
+        let mut generation =
+            Generation::new(&engine, recipe(changed_at(12)), &vectors(), &Cancel::new()).unwrap();
+        while generation.advance().unwrap().is_some() {}
+        let changed = generation.codes();
+        assert_ne!(changed, unsteered, "{precision}");
+        generation.rewind(12, changed_at(12), &vectors()).unwrap();
+        while generation.advance().unwrap().is_some() {}
+        assert_eq!(generation.codes(), changed, "{precision}");
+        let (steered, none) = (recipe(changed_at(12)), Cancel::new());
+        let mut resumed = Generation::resume(&engine, steered, &vectors(), &changed, 9, &none).unwrap();
+        while resumed.advance().unwrap().is_some() {}
+        assert_eq!(resumed.codes(), changed, "{precision}");
+    }
+}
+
+#[test]
+fn keys_and_values_of_four_bit_weights_take_a_quarter_of_the_memory() {
+    let bytes = |precision| {
+        let options = EngineOptions { precision: Some(precision), ..EngineOptions::default() };
+        let engine = Engine::load(Small.bundle(), &options).unwrap();
+        Generation::new(&engine, Recipe { precision, ..recipe(24) }, &[], &Cancel::new()).unwrap().bytes()
     };
-    let unsteered = codes(recipe(Steering::default()));
-    let mut generation =
-        Generation::new(&engine, recipe(changed_at(12)), &vectors(), &Cancel::new()).unwrap();
-    while generation.advance().unwrap().is_some() {}
-    let changed = generation.codes();
-    assert_ne!(changed, unsteered);
-    generation.rewind(12, changed_at(12), &vectors()).unwrap();
-    while generation.advance().unwrap().is_some() {}
-    assert_eq!(generation.codes(), changed);
+    assert_eq!(bytes(Precision::Int8), 4 * bytes(Precision::Int4));
 }
 
 #[test]

@@ -154,9 +154,17 @@ fn half_precision_is_the_default_only_where_there_is_nothing_else() {
     let default = |precisions: &[Precision]| {
         let options = ImportOptions { precisions: precisions.to_vec(), ..ImportOptions::default() };
         let bundle = import(&victim.file(""), &victim.dest(), &options, &mut |_| {}).unwrap();
+        // Int4's keys and values are weighed with a decoder that is not kept unless it was asked for.
+        assert_eq!(bundle.manifest().graphs.decoder.keys().copied().collect::<Vec<_>>(), precisions);
+        assert_eq!(
+            bundle.root().join("decoder.int8.onnx.data").exists(),
+            precisions.contains(&Precision::Int8)
+        );
         bundle.manifest().default_precision
     };
     assert_eq!(default(&[Precision::F32, Precision::F16]), Precision::F32);
+    assert_eq!(default(&[Precision::Int4]), Precision::Int4);
+    assert_eq!(default(&[Precision::F32, Precision::Int4]), Precision::Int4);
     assert_eq!(default(&[Precision::F16]), Precision::F16);
 }
 

@@ -35,7 +35,7 @@ pub struct Signature {
 }
 
 use Dim::{Fixed, Free};
-use Element::{Float, Half, Int32, Int64};
+use Element::{Float, Half, Int8, Int32, Int64};
 
 const B: Dim = Free("B");
 const C: Dim = Free("C");
@@ -68,17 +68,26 @@ pub fn cross(architecture: &Architecture) -> Signature {
     }
 }
 
-/// Type of what the decoder of a precision attends to: keys, values and biases.
+/// Type of what the cross-attention of a precision attends to: keys, values and biases.
 pub fn attended(precision: Precision) -> Element {
+    match precision {
+        Precision::F32 | Precision::Int8 | Precision::Int4 => Float,
+        Precision::F16 => Half,
+    }
+}
+
+/// Type of the keys and values that the decoder of a precision keeps of its own positions.
+pub fn cached(precision: Precision) -> Element {
     match precision {
         Precision::F32 | Precision::Int8 => Float,
         Precision::F16 => Half,
+        Precision::Int4 => Int8,
     }
 }
 
 /// `decoder`: tokens and cache to logits, with steering at two sites of every layer.
 pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
-    let attended = attended(precision);
+    let (attended, cached) = (attended(precision), cached(precision));
     let layers = Fixed(architecture.layers);
     let width = Fixed(architecture.width);
     let mut inputs = vec![
@@ -87,7 +96,7 @@ pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
         port("seqlens_k", Int32, [B]),
         port("total_sequence_length", Int32, []),
     ];
-    inputs.extend(heads(architecture, "past", M, attended));
+    inputs.extend(heads(architecture, "past", M, cached));
     inputs.extend(heads(architecture, "cross", T, attended));
     inputs.push(port("cross_bias", attended, [B, ONE, S, T]));
     let mut outputs =
@@ -98,7 +107,7 @@ pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
         inputs.push(port(format!("{site}_relative"), Float, [layers.clone(), C, ONE, ONE]));
         outputs.push(port(format!("{site}_out"), Float, [layers.clone(), B, width.clone()]));
     }
-    outputs.extend(heads(architecture, "present", M, attended));
+    outputs.extend(heads(architecture, "present", M, cached));
     Signature { inputs, outputs }
 }
 

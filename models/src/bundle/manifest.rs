@@ -149,6 +149,8 @@ pub enum Precision {
     F16,
     /// 8-bit integers in blocks of 32 (MatMulNBits).
     Int8,
+    /// 4-bit integers in blocks of 32, heads of 8 bits, and keys and values kept as 8-bit integers.
+    Int4,
 }
 
 fn one() -> usize {
@@ -200,6 +202,7 @@ impl std::fmt::Display for Precision {
             Self::F32 => "f32",
             Self::F16 => "f16",
             Self::Int8 => "int8",
+            Self::Int4 => "int4",
         })
     }
 }
@@ -212,7 +215,8 @@ impl std::str::FromStr for Precision {
             "f32" => Ok(Self::F32),
             "f16" => Ok(Self::F16),
             "int8" => Ok(Self::Int8),
-            _ => Err(format!("{text:?} is no precision: choose f32, f16 or int8")),
+            "int4" => Ok(Self::Int4),
+            _ => Err(format!("{text:?} is no precision: choose f32, f16, int8 or int4")),
         }
     }
 }

@@ -4,10 +4,11 @@
 use std::path::Path;
 
 use super::ImportError;
+use super::cache::CacheScales;
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
 use super::graph::{GraphBuilder, Value};
-use super::linear::{Matrix, linear};
+use super::linear::{self, Matrix, linear};
 use super::steering::Steering;
 use crate::bundle::Precision;
 use crate::bundle::contract::Signature;
@@ -17,8 +18,9 @@ use crate::onnx::{Element, signed};
 const NORM_EPSILON: f32 = 1e-5;
 const PREFIX: &str = "decoder.model.decoder";
 
-/// Writes `{name}.onnx` with projections and heads in `precision`; with 8-bit weights norms stay `f32` and the
-/// embeddings are `f16`. In `f16` all but the inputs of steering, the positions and the outputs is in half precision.
+/// Writes `{name}.onnx` with projections and heads in `precision`; with integer weights norms stay `f32` and the
+/// embeddings are `f16`. With `cache` the keys and values are 8-bit integers of these scales. In `f16` all but the inputs
+/// of steering, the positions and the outputs is in half precision.
 pub fn write(
     folder: &Path,
     name: &str,
@@ -26,9 +28,10 @@ pub fn write(
     checkpoint: &Checkpoint,
     config: &DecoderConfig,
     precision: Precision,
+    cache: Option<&CacheScales>,
 ) -> Result<(), ImportError> {
     let mut graph = GraphBuilder::create(folder, name, signature)?;
-    let decoder = Decoder { checkpoint, config, precision };
+    let decoder = Decoder { checkpoint, config, precision, cache };
     let (layers, width) = (config.num_hidden_layers, config.hidden_size);
     let residual = Steering::new(&mut graph, "residual", layers, width, precision);
     let attention = Steering::new(&mut graph, "attention", layers, width, precision);
@@ -58,6 +61,7 @@ struct Decoder<'a> {
     checkpoint: &'a Checkpoint,
     config: &'a DecoderConfig,
     precision: Precision,
+    cache: Option<&'a CacheScales>,
 }
 
 impl Decoder<'_> {
@@ -78,7 +82,9 @@ impl Decoder<'_> {
         // a small model's file.
         let table = match self.precision {
             Precision::F32 => graph.floats("embed_tokens", &dims, &table)?,
-            Precision::F16 | Precision::Int8 => graph.halves("embed_tokens", &dims, &table)?,
+            Precision::F16 | Precision::Int8 | Precision::Int4 => {
+                graph.halves("embed_tokens", &dims, &table)?
+            }
         };
         let offsets = graph.ints_shaped(&[1, codebooks, 1], &offsets);
         let ids = graph.input("input_ids");
@@ -93,7 +99,7 @@ impl Decoder<'_> {
         let embedded = graph.op("Add", &[&tokens, &positions]).one();
         Ok(match self.precision {
             Precision::F16 => graph.op("Cast", &[&embedded]).int("to", Element::Half as usize).one(),
-            Precision::F32 | Precision::Int8 => embedded,
+            Precision::F32 | Precision::Int8 | Precision::Int4 => embedded,
         })
     }
 
@@ -147,13 +153,26 @@ impl Decoder<'_> {
         let none = Value::absent();
         let past = ["key", "value"].map(|half| graph.input(format!("past_{half}_{layer}")));
         let (seqlens, total) = (graph.input("seqlens_k"), graph.input("total_sequence_length"));
-        let inputs = [&qkv, &none, &none, &past[0], &past[1], &seqlens, &total];
+        let mut inputs = vec![&qkv, &none, &none, &past[0], &past[1], &seqlens, &total];
+        let scales = match self.cache {
+            Some(cache) => cache.constants(graph, layer)?,
+            None => Vec::new(),
+        };
+        if !scales.is_empty() {
+            // Rotations, bias, positions and sinks come before the scales.
+            inputs.extend([&none; 5]);
+            inputs.extend(&scales);
+        }
         let heads = self.config.num_attention_heads;
-        let op = graph
+        let mut op = graph
             .op("GroupQueryAttention", &inputs)
             .contrib()
             .int("num_heads", heads)
             .int("kv_num_heads", heads);
+        if !scales.is_empty() {
+            op = op.text("k_quant_type", "PER_CHANNEL").text("v_quant_type", "PER_CHANNEL");
+            op = op.int("kv_cache_bit_width", 8);
+        }
         let names =
             [format!("mixed_{layer}"), format!("present_key_{layer}"), format!("present_value_{layer}")];
         let [mixed, ..] = op.float("scale", self.score_scale()).all_named(names);
@@ -224,7 +243,7 @@ impl Decoder<'_> {
                 )
             })
             .collect();
-        let mut logits = linear(graph, self.precision, &x, "lm_heads", &Matrix::stacked(parts?))?;
+        let mut logits = linear::heads(graph, self.precision, &x, "lm_heads", &Matrix::stacked(parts?))?;
         if self.precision == Precision::F16 {
             logits = graph.op("Cast", &[&logits]).int("to", Element::Float as usize).one();
         }
@@ -258,7 +277,7 @@ impl Decoder<'_> {
             let values = self.checkpoint.tensor(&name, &width)?;
             match self.precision {
                 Precision::F16 => graph.halves(&name, &width, &values),
-                Precision::F32 | Precision::Int8 => graph.floats(&name, &width, &values),
+                Precision::F32 | Precision::Int8 | Precision::Int4 => graph.floats(&name, &width, &values),
             }
         };
         Ok((weight(format!("{prefix}.weight"))?, weight(format!("{prefix}.bias"))?))

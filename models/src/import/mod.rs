@@ -4,6 +4,7 @@
 //! The graphs are written node by node from the configuration, weights streamed into files beside them. What
 //! transformers makes of small random checkpoints is recorded under `tests/data`, and the graphs are tested against it.
 
+mod cache;
 mod checkpoint;
 mod clap;
 mod codec;
@@ -26,14 +27,18 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use self::cache::CacheScales;
 use self::checkpoint::Checkpoint;
 pub use self::clap::import_clap;
+use self::config::DecoderConfig;
 use self::destination::Destination;
 pub use self::error::ImportError;
-use crate::bundle::manifest::{Graphs, Manifest, Norms, SCHEMA, Source};
+use crate::bundle::manifest::{Architecture, Graphs, Manifest, Norms, SCHEMA, Source};
 use crate::bundle::{
     Bundle, MANIFEST_FILE, Precision, TOKENIZER_FILE, VECTORS_FOLDER, WORDS_FILE, contract, writer,
 };
+use crate::musicgen::Engine;
+use crate::onnx::Element;
 use crate::runtime::Runtime;
 
 /// Files that explain a checkpoint, its licences and the words it was taught; carried along if present.
@@ -108,11 +113,16 @@ pub fn import(
     let on_processors = |precision: &&Precision| **precision != Precision::F16;
     let precisions = || options.precisions.iter().rev();
     let Some(&default_precision) = precisions().find(on_processors).or_else(|| precisions().next()) else {
-        return Err(ImportError::Unsupported("no precision was asked for: name f32, f16 or int8".into()));
+        return Err(ImportError::Unsupported(
+            "no precision was asked for: name f32, f16, int8 or int4".into(),
+        ));
     };
     progress(Stage::Reading);
     // Needed last: to fail for it then would waste minutes.
-    Runtime::get()?;
+    let runtime = Runtime::get()?;
+    for &precision in &options.precisions {
+        Engine::require(runtime, precision).map_err(|error| ImportError::Unsupported(error.to_string()))?;
+    }
     let (config, architecture) = config::read(source)?;
     let checkpoint = Checkpoint::open(source)?;
     let tokenizer = source.join(TOKENIZER_FILE);
@@ -121,7 +131,17 @@ pub fn import(
     }
     let destination = Destination::prepare(dest, |folder| folder.join(MANIFEST_FILE).is_file())?;
     let folder = destination.folder();
-    room::check(folder, &checkpoint, &architecture, &options.precisions)?;
+    let asked: BTreeSet<_> = options.precisions.iter().copied().collect();
+    // The scales of 8-bit keys and values come from a decoder that keeps them as floats.
+    let mut watched = asked.clone();
+    watched.remove(&Precision::Int4);
+    if !watched.iter().any(|&precision| contract::cached(precision) == Element::Float)
+        && asked.contains(&Precision::Int4)
+    {
+        watched.insert(Precision::Int8);
+    }
+    let written: Vec<_> = asked.union(&watched).copied().collect();
+    room::check(folder, &checkpoint, &architecture, &written)?;
     let sha256 = checkpoint.sha256()?;
 
     progress(Stage::TextEncoder);
@@ -129,12 +149,10 @@ pub fn import(
     progress(Stage::Cross);
     cross::write(folder, &contract::cross(&architecture), &checkpoint, &architecture)?;
     let mut decoders = BTreeMap::new();
-    for precision in options.precisions.iter().copied().collect::<BTreeSet<_>>() {
+    for &precision in &watched {
         progress(Stage::Decoder(precision));
-        let name = format!("decoder.{precision}");
-        let signature = contract::decoder(&architecture, precision);
-        decoder::write(folder, &name, &signature, &checkpoint, &config.decoder, precision)?;
-        decoders.insert(precision, format!("{name}.onnx"));
+        let file = write_decoder(folder, &checkpoint, &config.decoder, &architecture, precision, None)?;
+        decoders.insert(precision, file);
     }
     progress(Stage::Codec);
     let codec = &config.audio_encoder;
@@ -167,14 +185,35 @@ pub fn import(
             encodec_latent: "encodec_latent.onnx".into(),
             encodec_wave: "encodec_wave.onnx".into(),
         },
-        default_precision,
+        // The int4 decoder is not there yet.
+        default_precision: watched
+            .get(&default_precision)
+            .or(watched.first())
+            .map_or(default_precision, |&there| there),
         norms: Norms { residual: unmeasured.clone(), attention: unmeasured },
         files: BTreeMap::new(),
     };
     let manifest = writer::write(folder, manifest)?;
     progress(Stage::Verifying);
-    let norms = verify::measure(&Bundle::open(folder)?)?;
-    writer::write_manifest(folder, &Manifest { norms, ..manifest })?;
+    let measured = verify::measure(&Bundle::open(folder)?)?;
+    let mut manifest = Manifest { norms: measured.norms, default_precision, ..manifest };
+    if asked.contains(&Precision::Int4) {
+        let scales = CacheScales::of_peaks(&measured.peaks);
+        let checkpoint = Checkpoint::open(source)?;
+        progress(Stage::Decoder(Precision::Int4));
+        let (config, architecture) = (&config.decoder, &manifest.architecture);
+        let file = write_decoder(folder, &checkpoint, config, architecture, Precision::Int4, Some(&scales))?;
+        drop(checkpoint);
+        manifest.graphs.decoder.insert(Precision::Int4, file);
+        for precision in watched.difference(&asked) {
+            remove_decoder(folder, &mut manifest, *precision)?;
+        }
+        progress(Stage::Hashing);
+        manifest = writer::write(folder, manifest)?;
+        progress(Stage::Verifying);
+        verify::run(&Bundle::open(folder)?, Precision::Int4)?;
+    }
+    writer::write_manifest(folder, &manifest)?;
     Ok(Bundle::open(&destination.commit()?)?)
 }
 
@@ -184,6 +223,31 @@ pub fn import(
 /// [`ImportError`] names the file or setting that is missing or not supported.
 pub fn check_configuration(source: &Path) -> Result<(), ImportError> {
     config::read(source).map(drop)
+}
+
+/// Writes the decoder of one precision and returns its file's name.
+fn write_decoder(
+    folder: &Path,
+    checkpoint: &Checkpoint,
+    config: &DecoderConfig,
+    architecture: &Architecture,
+    precision: Precision,
+    cache: Option<&CacheScales>,
+) -> Result<String, ImportError> {
+    let name = format!("decoder.{precision}");
+    let signature = contract::decoder(architecture, precision);
+    decoder::write(folder, &name, &signature, checkpoint, config, precision, cache)?;
+    Ok(format!("{name}.onnx"))
+}
+
+/// Takes out a decoder that was written only to be watched.
+fn remove_decoder(folder: &Path, manifest: &mut Manifest, precision: Precision) -> Result<(), ImportError> {
+    let Some(graph) = manifest.graphs.decoder.remove(&precision) else { return Ok(()) };
+    for file in [format!("{graph}.data"), graph] {
+        let path = folder.join(file);
+        fs::remove_file(&path).map_err(ImportError::writing(&path))?;
+    }
+    Ok(())
 }
 
 /// Copies what stands beside the weights and belongs to the model.

@@ -41,6 +41,7 @@ impl Weights {
             Precision::F16 => 16,
             // Scales included.
             Precision::Int8 => 9,
+            Precision::Int4 => 5,
         };
         self.decoder * bits / 8
     }

@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::ImportError;
 use crate::bundle::Bundle;
+use crate::bundle::contract::cached;
 use crate::bundle::manifest::{Norms, Precision};
 use crate::encodec;
 use crate::musicgen::{Cancel, Engine, EngineOptions, GenerateError, Generation, Recipe};
+use crate::onnx::Element;
 use crate::runtime::Provider;
 use crate::steering::Site;
 
@@ -16,18 +18,32 @@ const SECONDS: f64 = 2.0;
 /// A prompt that says nothing in particular.
 const PROMPT: &str = "music";
 
-/// Generates a little, unsteered, with the decoder of each precision, and returns the norms of the first.
-pub fn measure(bundle: &Bundle) -> Result<Norms, ImportError> {
-    let mut measured = None;
-    for &precision in bundle.manifest().graphs.decoder.keys() {
-        let norms = run(bundle, precision)?;
-        // `Precision` is ordered from the most exact.
-        measured.get_or_insert(norms);
-    }
-    measured.ok_or_else(|| ImportError::Verification("it has no decoder".into()))
+/// What was seen of a decoder while it generated.
+pub struct Measured {
+    /// Mean norms of what steering finds.
+    pub norms: Norms,
+    /// The largest magnitude of every channel of keys and values, as [`CacheScales`](super::cache::CacheScales) takes
+    /// them; empty where they are no floats of 32 bits.
+    pub peaks: Vec<Vec<f32>>,
 }
 
-fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
+/// Generates a little, unsteered, with the decoder of each precision, and returns what was seen of the most exact.
+pub fn measure(bundle: &Bundle) -> Result<Measured, ImportError> {
+    let mut found: Option<Measured> = None;
+    for &precision in bundle.manifest().graphs.decoder.keys() {
+        let measured = run(bundle, precision)?;
+        // `Precision` is ordered from the most exact; half-precision keys are not read.
+        match &mut found {
+            None => found = Some(measured),
+            Some(found) if found.peaks.is_empty() => found.peaks = measured.peaks,
+            Some(_) => {}
+        }
+    }
+    found.ok_or_else(|| ImportError::Verification("it has no decoder".into()))
+}
+
+/// The same with the decoder of one precision.
+pub fn run(bundle: &Bundle, precision: Precision) -> Result<Measured, ImportError> {
     let options = EngineOptions {
         precision: Some(precision),
         provider: Provider::Cpu,
@@ -58,7 +74,8 @@ fn run(bundle: &Bundle, precision: Precision) -> Result<Norms, ImportError> {
     }
     encode(&engine, &audio)?;
     let [residual, attention] = sums.map(|sums| sums.into_iter().map(|sum| (sum / steps) as f32).collect());
-    Ok(Norms { residual, attention })
+    let peaks = if cached(precision) == Element::Float { generation.cache_peaks()? } else { Vec::new() };
+    Ok(Measured { norms: Norms { residual, attention }, peaks })
 }
 
 /// Adds the norm of the conditional row of every layer at the last step.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ort::session::{IoBinding, RunOptions};
 use ort::value::{DynTensor, TensorElementType};
 
-use crate::bundle::contract::attended;
+use crate::bundle::contract::cached;
 use crate::onnx::Element;
 use crate::runtime::Graph;
 use crate::steering::{Site, SiteInputs};
@@ -37,7 +37,7 @@ pub(super) struct Decoder {
     /// `heads_out`, `[L,B,D]`, where the graph has it.
     heads: Option<Shared<f32>>,
     /// Bound as past and present alike; held here because the binding knows only one of the two uses.
-    _keys_and_values: Vec<DynTensor>,
+    keys_and_values: Vec<DynTensor>,
     /// Positions that the keys and values have room for, M.
     capacity: usize,
     /// Positions filled.
@@ -81,7 +81,7 @@ impl Decoder {
             for (name, value) in &conditioning.cross {
                 binding.bind_input(name, value)?;
             }
-            let element = tensor_element(attended(engine.precision()));
+            let element = tensor_element(cached(engine.precision()));
             let shape = [conditioning.rows, architecture.heads, capacity, architecture.head_width()];
             let mut keys_and_values = Vec::with_capacity(2 * architecture.layers);
             for layer in 0..architecture.layers {
@@ -127,7 +127,7 @@ impl Decoder {
                 logits,
                 activations: [residual_out?, attention_out?],
                 heads: heads_out,
-                _keys_and_values: keys_and_values,
+                keys_and_values,
                 capacity,
                 length: 0,
             })
@@ -156,11 +156,35 @@ impl Decoder {
         self.heads.as_ref().map_or(&[], Shared::values)
     }
 
+    /// The logits of the last position of the last run, `[B,K,V]`; zeros before it.
+    pub fn logits(&self) -> &[f32] {
+        self.logits.values()
+    }
+
+    /// The largest magnitude of every channel of the keys and of the values so far, in all rows: for each layer keys, then
+    /// values, `[H*Dh]` each. Of keys and values that are floats in the host's memory.
+    pub fn cache_peaks(&self) -> Result<Vec<Vec<f32>>, GenerateError> {
+        let architecture = self.engine.bundle().architecture();
+        let width = architecture.head_width();
+        let peaks = self.keys_and_values.iter().map(|cache| -> ort::Result<Vec<f32>> {
+            let (_, values) = cache.try_extract_tensor::<f32>()?;
+            let mut peaks = vec![0.0_f32; architecture.width];
+            for (head, positions) in values.chunks_exact(self.capacity * width).enumerate() {
+                let peaks = &mut peaks[head % architecture.heads * width..][..width];
+                for position in positions.chunks_exact(width).take(self.length) {
+                    peaks.iter_mut().zip(position).for_each(|(peak, value)| *peak = peak.max(value.abs()));
+                }
+            }
+            Ok(peaks)
+        });
+        peaks.collect::<ort::Result<_>>().map_err(failed)
+    }
+
     /// Memory that keys and values take, bytes.
     pub fn bytes(&self) -> usize {
         let architecture = self.engine.bundle().architecture();
         let row = architecture.heads * self.capacity * architecture.head_width();
-        2 * architecture.layers * self.conditioning.rows * row * attended(self.engine.precision()).size()
+        2 * architecture.layers * self.conditioning.rows * row * cached(self.engine.precision()).size()
     }
 
     /// Positions filled.
@@ -179,7 +203,7 @@ impl Decoder {
         pairs.try_for_each(|(tensors, inputs)| tensors.set(inputs)).map_err(failed)
     }
 
-    /// Runs `positions` new positions and returns the logits of the last one, `[B,K,V]`.
+    /// Runs `positions` new positions whose last one's [`logits`](Self::logits) are there then.
     ///
     /// `tokens` is `[K,S]`, the same for every row. With two rows, more than one position is possible only from the
     /// beginning, because GroupQueryAttention refuses a second block for them.
@@ -188,7 +212,7 @@ impl Decoder {
         tokens: &[i64],
         positions: usize,
         options: &RunOptions,
-    ) -> Result<&[f32], GenerateError> {
+    ) -> Result<(), GenerateError> {
         debug_assert!(
             positions == 1 || self.length == 0 || self.conditioning.rows == 1,
             "a block of positions comes first"
@@ -229,7 +253,7 @@ impl Decoder {
         };
         run().map_err(failed)?;
         self.length = end;
-        Ok(self.logits.values())
+        Ok(())
     }
 }
 
@@ -237,6 +261,7 @@ fn tensor_element(element: Element) -> TensorElementType {
     match element {
         Element::Float => TensorElementType::Float32,
         Element::Uint8 => TensorElementType::Uint8,
+        Element::Int8 => TensorElementType::Int8,
         Element::Int32 => TensorElementType::Int32,
         Element::Int64 => TensorElementType::Int64,
         Element::Half => TensorElementType::Float16,

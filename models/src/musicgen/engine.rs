@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock, Weak};
 use parking_lot::Mutex;
 use tokenizers::Tokenizer;
 
+use crate::bundle::contract::cached;
 use crate::bundle::{Bundle, Precision};
+use crate::onnx::Element;
 use crate::runtime::{Graph, Provider, Runtime, SessionOptions};
 
 use super::{Cancel, GenerateError, cancelled_or, stop_if};
@@ -66,7 +68,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`GenerateError::Runtime`] without ONNX Runtime or the provider, [`GenerateError::Precision`] if the provider does
-    /// not run this precision, [`GenerateError::Bundle`] if the bundle has no decoder of it.
+    /// not run this precision, [`GenerateError::OldRuntime`] if ONNX Runtime does not, [`GenerateError::Bundle`] if the bundle has no decoder of it.
     pub fn load(bundle: &Bundle, options: &EngineOptions) -> Result<Arc<Self>, GenerateError> {
         static ENGINES: Mutex<Vec<(Key, Weak<Engine>)>> = Mutex::new(Vec::new());
         let provider = options.provider;
@@ -81,6 +83,7 @@ impl Engine {
                 bundle: bundle.manifest().name.clone(),
             });
         }
+        Self::require(runtime, precision)?;
         let session = SessionOptions::new(provider, options.threads, options.background);
         let key = Key {
             bundle: bundle.id().to_owned(),
@@ -115,6 +118,15 @@ impl Engine {
         });
         engines.push((key, Arc::downgrade(&engine)));
         Ok(engine)
+    }
+
+    /// Fails if this ONNX Runtime is too old for decoders of a precision, on any provider.
+    pub(crate) fn require(runtime: &Runtime, precision: Precision) -> Result<(), GenerateError> {
+        if cached(precision) == Element::Int8 && !runtime.version().has_byte_caches() {
+            let version = runtime.version().to_string();
+            return Err(GenerateError::OldRuntime { version, wanted: precision });
+        }
+        Ok(())
     }
 
     /// The precision that a bundle is run in on `provider` if none is named: on CUDA, whose attention over keys and values

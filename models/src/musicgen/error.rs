@@ -53,6 +53,17 @@ pub enum GenerateError {
         /// Name of the bundle.
         bundle: String,
     },
+    /// ONNX Runtime is too old for decoders of this precision.
+    #[error(
+        "ONNX Runtime {version} does not run decoders in {wanted}, which keep their keys and values as 8-bit integers: \
+         install 1.27 or newer, or choose another precision"
+    )]
+    OldRuntime {
+        /// What is loaded.
+        version: String,
+        /// What was asked for, or the bundle's default.
+        wanted: Precision,
+    },
     /// A graph ran and failed.
     #[error("the {graph} of the model failed: {reason}")]
     Run {

@@ -215,6 +215,25 @@ impl Generation {
         Ok(self.decoder.activations(site))
     }
 
+    /// What the last run says of a codebook: the frame of the token that is due, and the guided logits it is drawn from,
+    /// `[V]`. `None` if no token of it is due there, or before the first run.
+    pub(crate) fn scores(&self, codebook: usize) -> Option<(usize, Vec<f32>)> {
+        let position = self.decoder.length().checked_sub(1)?;
+        let frame = self.windows.produced(self.window, position, codebook)?;
+        let mut scores = Vec::new();
+        self.guided(codebook, &mut scores);
+        Some((frame, scores))
+    }
+
+    /// The largest magnitude of every channel of the keys and of the values so far, for each layer keys, then values,
+    /// `[H*Dh]` each: what 8-bit keys and values have to hold.
+    ///
+    /// # Errors
+    /// [`GenerateError::Run`] if they are no floats in the host's memory.
+    pub(crate) fn cache_peaks(&self) -> Result<Vec<Vec<f32>>, GenerateError> {
+        self.decoder.cache_peaks()
+    }
+
     /// What monitoring has let through of each slot's strength, 0 to 1 for each frame handed out; no frames for slots that
     /// are not monitored, and no slots if none is.
     #[must_use]
@@ -319,11 +338,9 @@ impl Generation {
         let positions = if first == 0 { self.block() } else { 1 };
         self.steer(first)?;
         let tokens = self.inputs(first, positions);
-        let logits = self.decoder.run(&tokens, positions, &self.options)?;
+        self.decoder.run(&tokens, positions, &self.options)?;
 
-        let vocabulary = self.engine.bundle().architecture().vocabulary;
-        let (conditional, unconditional) = logits.split_at(vocabulary * self.tokens.len());
-        let mut scores = Vec::with_capacity(vocabulary);
+        let mut scores = Vec::new();
         for codebook in 0..self.tokens.len() {
             let Some(frame) = self.windows.produced(self.window, first + positions - 1, codebook) else {
                 continue;
@@ -331,12 +348,7 @@ impl Generation {
             if frame < self.drawn[codebook] {
                 continue;
             }
-            let of_codebook = codebook * vocabulary..(codebook + 1) * vocabulary;
-            scores.clear();
-            scores.extend_from_slice(&conditional[of_codebook.clone()]);
-            if !unconditional.is_empty() {
-                guide(&mut scores, &unconditional[of_codebook], self.recipe.guidance);
-            }
+            self.guided(codebook, &mut scores);
             if scores.iter().any(|score| score.is_nan()) {
                 // The step has not happened, so that it is not taken for done by whoever goes on.
                 self.decoder.truncate(first);
@@ -348,6 +360,18 @@ impl Generation {
             self.drawn[codebook] = frame + 1;
         }
         self.watch(first + positions - 1).inspect_err(|_| self.decoder.truncate(first))
+    }
+
+    /// Puts what tokens of a codebook are drawn from after the last run into `scores`, `[V]`.
+    fn guided(&self, codebook: usize, scores: &mut Vec<f32>) {
+        let vocabulary = self.engine.bundle().architecture().vocabulary;
+        let (conditional, unconditional) = self.decoder.logits().split_at(vocabulary * self.tokens.len());
+        let of_codebook = codebook * vocabulary..(codebook + 1) * vocabulary;
+        scores.clear();
+        scores.extend_from_slice(&conditional[of_codebook.clone()]);
+        if !unconditional.is_empty() {
+            guide(scores, &unconditional[of_codebook], self.recipe.guidance);
+        }
     }
 
     /// Has the monitors read what the last run held, which was of a window's step.

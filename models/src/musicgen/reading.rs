@@ -121,7 +121,7 @@ impl Reading {
             let block = every.get() + usize::from(first == 0);
             let positions = block.min(frames + 1 - first);
             let tokens = self.tokens(codes, &windows, first, positions);
-            let run = self.decoder.run(&tokens, positions, &self.options).map(drop);
+            let run = self.decoder.run(&tokens, positions, &self.options);
             run.map_err(|error| cancelled_or(&self.cancel, error))?;
             self.decoder.fetch()?;
             let [residual, attention] = Site::ALL.map(|site| self.decoder.activations(site));

@@ -21,6 +21,13 @@ impl Version {
         self.text.starts_with("1.") && self.minor >= ort::MINOR_VERSION
     }
 
+    /// Whether its attention reads keys and values of 8-bit integers on the processor: 1.27 on. Before it, 1.24 does not know
+    /// them, and 1.25 and 1.26 load such a graph and fail when it runs.
+    #[must_use]
+    pub fn has_byte_caches(&self) -> bool {
+        self.minor >= 27
+    }
+
     fn parse(text: &str) -> Self {
         let minor = text.split('.').nth(1).and_then(|part| part.parse().ok()).unwrap_or(0);
         Self { text: text.to_owned(), minor }
@@ -66,6 +73,12 @@ fn words(error: &libloading::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn byte_caches_came_later_than_the_interface() {
+        assert!(!Version::parse("1.26.0").has_byte_caches());
+        assert!(Version::parse("1.27.0").has_byte_caches());
+    }
 
     #[test]
     fn versions_below_the_interface_are_refused() {

@@ -47,7 +47,7 @@ impl Checkpoint {
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         BUNDLES[self as usize].get_or_init(|| {
             let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
-            let precisions = vec![Precision::F32, Precision::F16, Precision::Int8];
+            let precisions = vec![Precision::F32, Precision::F16, Precision::Int4, Precision::Int8];
             let options = ImportOptions { precisions, ..ImportOptions::default() };
             import(&self.folder(), &folder, &options, &mut |_| {}).unwrap()
         })

@@ -86,8 +86,9 @@ fn choices(ui: &mut egui::Ui, settings: &mut Settings) {
     choose(ui, "provider", &mut settings.provider, &providers);
     ui.end_row();
     theme::caption(ui, "Precision");
+    let named = |name: &'static str| (name.to_owned(), name);
     let precisions =
-        [(String::new(), "the model's default"), ("int8".to_owned(), "int8"), ("f32".to_owned(), "f32")];
+        [(String::new(), "the model's default"), named("f32"), named("f16"), named("int8"), named("int4")];
     choose(ui, "precision", &mut settings.precision, &precisions);
     ui.end_row();
     theme::caption(ui, "Automation is heard");

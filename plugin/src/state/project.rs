@@ -81,7 +81,7 @@ pub struct Settings {
     pub bundle: String,
     /// ONNX Runtime execution provider: `cpu`, `cuda` or `directml`.
     pub provider: String,
-    /// Decoder precision, `f32` or `int8`; empty: the bundle's default.
+    /// Decoder precision, such as `int8`; empty: the bundle's default.
     pub precision: String,
     /// What a strength of 1 means in the next take.
     pub scale: Scale,

@@ -15,7 +15,7 @@ pub struct Recipe {
     /// The bundle's hash; empty: not compared.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model_sha256: String,
-    /// Decoder precision, `f32` or `int8`; empty: the bundle's default.
+    /// Decoder precision, such as `int8`; empty: the bundle's default.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub precision: String,
     /// Prompt.

@@ -12,6 +12,7 @@ mod output;
 mod replay;
 mod steering;
 mod vectors;
+mod verify;
 
 use std::error::Error;
 use std::num::NonZeroUsize;
@@ -47,6 +48,8 @@ enum Command {
     Info(info::Info),
     /// Check what generating needs on this machine, and say what is wrong.
     Doctor(doctor::Doctor),
+    /// Compare a bundle's precisions with its most exact one: what they would play, and how fast they are here.
+    Verify(verify::Verify),
     /// Learn a vector from two folders of recordings, and say whether it works.
     Learn(Box<learn::Learn>),
     /// List, show, combine, compare and convert steering vectors.
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::Import(command) => command.run(),
         Command::Info(command) => command.run(),
         Command::Doctor(command) => command.run(),
+        Command::Verify(command) => command.run(),
         Command::Learn(command) => command.run(),
         Command::Vectors(command) => command.run(),
         Command::Lab(command) => command.run(),
@@ -98,7 +102,7 @@ struct EngineArguments {
     /// Folder of the bundle; by default the embedded one.
     #[arg(long, value_name = "DIR")]
     bundle: Option<PathBuf>,
-    /// Number format of the decoder's weights: f32, f16 or int8; by default what the provider runs best.
+    /// Number format of the decoder's weights: f32, f16, int8 or int4; by default what the provider runs best.
     #[arg(long)]
     precision: Option<Precision>,
     /// What runs the model: cpu, cuda or directml. Fails if it is not there.

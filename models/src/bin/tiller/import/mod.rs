@@ -40,7 +40,7 @@ pub(crate) struct Import {
     /// Licence of the weights; by default what the checkpoint's README.md says.
     #[arg(long)]
     licence: Option<String>,
-    /// Precisions of the decoder, f32, f16 (for GPUs) or int8, separated by commas; the last but f16 is the bundle's
+    /// Precisions of the decoder, f32, f16 (for GPUs), int8 or int4, separated by commas; the last but f16 is the bundle's
     /// default.
     #[arg(long, value_delimiter = ',', default_value = "f32,int8")]
     precisions: Vec<Precision>,
