@@ -42,6 +42,7 @@ fn recipe(frames: usize) -> Recipe {
         guidance: 3.0,
         frames,
         steering: Steering::default(),
+        opening: None,
     }
 }
 
@@ -93,6 +94,63 @@ fn a_changed_curve_leaves_every_earlier_frame_as_it_was() {
         let differs = first_difference(&constant, &changed).unwrap();
         assert!((frame..frame + 10).contains(&differs), "changed at {frame}, differs at {differs}");
     }
+}
+
+/// The first `frames` frames of a take as the beginning of another.
+fn opening(codes: &Codes, frames: usize) -> Option<Codes> {
+    let mut opening = codes.clone();
+    opening.truncate(frames);
+    Some(opening)
+}
+
+#[test]
+fn a_take_that_begins_with_anothers_codes_goes_on_as_that_one_did() {
+    let start = Recipe { steering: steered(vec![0.4]), ..recipe(150) };
+    let whole = run(start.clone());
+    // In the first window, at its end and beyond, and in the last one.
+    for frames in [1, 25, 59, 60, 61, 100, 149] {
+        let continued = Recipe { opening: opening(&whole, frames), ..start.clone() };
+        assert_ne!(continued.id(), start.id());
+        assert_eq!(first_difference(&whole, &run(continued)), None, "goes on at {frames}");
+    }
+    let other = run(Recipe { opening: opening(&run(Recipe { seed: 3, ..start.clone() }), 25), ..start });
+    assert!(first_difference(&whole, &other).unwrap() < 25);
+}
+
+#[test]
+fn a_continued_take_can_be_gone_back_in_and_resumed() {
+    let (engine, vectors) = (engine(), vectors());
+    let begun = opening(&run(recipe(100)), 80);
+    let start = Recipe { steering: steered(vec![0.4]), opening: begun, ..recipe(150) };
+    let mut generation = Generation::new(&engine, start.clone(), &vectors, &Cancel::new()).unwrap();
+    // To where it goes on, into the beginning, into the beginning of an earlier window, and past where it goes on.
+    for frame in [80, 79, 10, 120] {
+        while generation.advance().unwrap().is_some() {}
+        let steering = changed_at(frame);
+        generation.rewind(frame, steering.clone(), &vectors).unwrap();
+        let kept = generation.codes();
+        while generation.advance().unwrap().is_some() {}
+        let recipe = Recipe { steering, ..start.clone() };
+        let whole = run(recipe.clone());
+        assert_eq!(first_difference(&generation.codes(), &whole), None, "went back to {frame}");
+        let mut resumed =
+            Generation::resume(&engine, recipe, &vectors, &kept, frame, &Cancel::new()).unwrap();
+        while resumed.advance().unwrap().is_some() {}
+        assert_eq!(first_difference(&resumed.codes(), &whole), None, "resumed at {frame}");
+    }
+}
+
+#[test]
+fn a_beginning_that_does_not_fit_is_refused_by_name() {
+    let refused = |opening: Codes, frames: usize| {
+        let recipe = Recipe { opening: Some(opening), ..recipe(frames) };
+        Generation::new(&engine(), recipe, &[], &Cancel::new()).err().unwrap().to_string()
+    };
+    let codes = run(recipe(10));
+    assert!(refused(codes.clone(), 10).contains("ask for a longer take"));
+    assert!(refused(Codes::try_from(vec![vec![0; 4]; 2]).unwrap(), 10).contains("2 codebooks"));
+    let strange = Codes::try_from(vec![vec![60_000; 4]; codes.codebooks()]).unwrap();
+    assert!(refused(strange, 10).contains("code 60000"));
 }
 
 #[test]

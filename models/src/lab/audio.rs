@@ -16,7 +16,7 @@ use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
 use symphonia::core::meta::MetadataOptions;
 
 use super::LabError;
-use crate::bundle::Codec;
+use crate::bundle::{Bundle, Codec};
 use crate::resample::Resampler;
 
 /// How the names of the files end that are taken for audio.
@@ -59,6 +59,16 @@ pub fn of_bytes(bytes: Vec<u8>, path: &Path, codec: &Codec) -> Result<Sound, Str
         return Err("it has samples that are no finite numbers".to_owned());
     }
     Ok(Sound { hash, samples })
+}
+
+/// A file of any common format as a bundle's codec takes it: at its sample rate, its channels interleaved, full scale 1.
+///
+/// # Errors
+/// [`LabError::File`] for what cannot be read, is no audio, or holds samples that are no numbers.
+pub fn sound_of(path: &Path, bundle: &Bundle) -> Result<Vec<f32>, LabError> {
+    let sound = read(path, &bundle.architecture().codec);
+    let refused = |reason| LabError::File { file: path.display().to_string(), reason };
+    sound.map(|sound| sound.samples).map_err(refused)
 }
 
 /// A file of any common format as one channel, and its own sample rate in Hz.

@@ -69,7 +69,12 @@ impl Generation {
         let prompts = if recipe.is_guided() { &prompts[..] } else { &prompts[..1] };
         let conditioning =
             Conditioning::new(engine, prompts, &options).map_err(|error| cancelled_or(cancel, error))?;
-        let windows = Windows::new(architecture, recipe.frames);
+        let opening = recipe.opening.as_ref().map_or(0, Codes::frames);
+        let windows = Windows::new(architecture, recipe.frames, opening);
+        let mut tokens = vec![vec![0; recipe.frames]; architecture.codebooks];
+        for (row, known) in tokens.iter_mut().zip(recipe.opening.iter().flat_map(Codes::rows)) {
+            row[..opening].copy_from_slice(known);
+        }
         let decoder = Decoder::new(engine, conditioning, windows.positions(), intervention.rows())?;
         Ok(Self {
             engine: Arc::clone(engine),
@@ -79,9 +84,9 @@ impl Generation {
             cancel: cancel.clone(),
             options,
             sampler: Sampler::default(),
-            tokens: vec![vec![0; recipe.frames]; architecture.codebooks],
-            drawn: vec![0; architecture.codebooks],
-            window: 0,
+            tokens,
+            drawn: vec![opening; architecture.codebooks],
+            window: windows.of_frame(opening),
             strengths: Vec::new(),
             frames: 0,
             frame: Vec::new(),
@@ -110,12 +115,16 @@ impl Generation {
         let mut generation = Self::new(engine, recipe, vectors, cancel)?;
         let frame = frame.min(codes.frames()).min(generation.recipe.frames);
         for (codebook, row) in codes.rows().iter().enumerate() {
-            let known = generation.known_at(frame, codebook).min(row.len());
-            generation.tokens[codebook][..known].copy_from_slice(&row[..known]);
+            // What the take begins with is there already, and is the recipe's.
+            let opening = generation.windows.opening();
+            let known = generation.known_at(frame, codebook).min(row.len()).max(opening);
+            if let Some(made) = row.get(opening..known) {
+                generation.tokens[codebook][opening..known].copy_from_slice(made);
+            }
             generation.drawn[codebook] = known;
         }
         let is_monitored = generation.intervention.monitors().flatten().next().is_some();
-        generation.window = if is_monitored { 0 } else { generation.window_of(frame) };
+        generation.window = generation.window_of(if is_monitored { 0 } else { frame });
         generation.frames = frame;
         Ok(generation)
     }
@@ -245,7 +254,8 @@ impl Generation {
         let mut by_slot = vec![Vec::new(); is_monitored.len()];
         for frame in 0..self.frames {
             let window = self.window_of(frame);
-            let step = frame + self.windows.largest_delay() - self.windows.range(window).start;
+            let step = frame + self.windows.largest_delay();
+            let step = step.saturating_sub(self.windows.range(window).start);
             let strengths = self.intervention.strengths(self.windows.step_of_take(window, step));
             let parts = self.let_through_at(window, step, &strengths);
             for ((parts, &part), _) in
@@ -323,8 +333,9 @@ impl Generation {
         })
     }
 
+    /// The window in which everything from `frame` on is made.
     fn window_of(&self, frame: usize) -> usize {
-        self.windows.of_frame(frame.min(self.recipe.frames - 1))
+        self.windows.of_frame(frame.max(self.windows.opening()).min(self.recipe.frames - 1))
     }
 
     /// Frames of `codebook` that are known when everything from `frame` on is to be made again.
@@ -379,7 +390,8 @@ impl Generation {
         let of_take = self.windows.step_of_take(self.window, step);
         // Each frame is read once: not again in the next window's prompt, nor what is read when no frames are left.
         let range = self.windows.range(self.window);
-        let is_new = self.window == 0 || of_take > self.windows.first_new(self.window);
+        let prompt = self.windows.first_new(self.window);
+        let is_new = prompt == 0 || of_take > prompt;
         if !is_new || of_take > range.end || !self.monitored.is_due(&self.intervention, of_take) {
             return Ok(());
         }

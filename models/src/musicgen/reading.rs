@@ -112,7 +112,7 @@ impl Reading {
             let reason = format!("{frames} frames do not fit a reading of 1 to {}", self.frames);
             return Err(GenerateError::Label(reason));
         }
-        let windows = Windows::new(self.engine.bundle().architecture(), frames);
+        let windows = Windows::new(self.engine.bundle().architecture(), frames, 0);
         self.decoder.truncate(0);
         while self.decoder.length() <= frames {
             stop_if(&self.cancel)?;

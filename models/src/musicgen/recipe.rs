@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::bundle::{Architecture, Precision};
+use crate::codes::Codes;
 use crate::steering::Steering;
 
 use super::{Engine, Sampling};
@@ -37,6 +38,10 @@ pub struct Recipe {
     /// Steering vectors and their strengths.
     #[serde(default)]
     pub steering: Steering,
+    /// What the take begins with: codes of a recording or of another take, which the music goes on from. They are part of
+    /// its length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Codes>,
 }
 
 impl Recipe {
@@ -57,6 +62,7 @@ impl Recipe {
             guidance: Self::DEFAULT_GUIDANCE,
             frames,
             steering: Steering::default(),
+            opening: None,
         }
     }
 
@@ -91,8 +97,36 @@ impl Recipe {
         if seconds > LONGEST_TAKE {
             return Err(format!("the length is {seconds:.0} s; a take is at most {LONGEST_TAKE} s long"));
         }
+        if let Some(opening) = &self.opening {
+            check_opening(opening, self.frames, architecture)?;
+        }
         Ok(())
     }
+}
+
+/// What is wrong with the beginning that a take of `frames` is given, as a sentence.
+fn check_opening(opening: &Codes, frames: usize, architecture: &Architecture) -> Result<(), String> {
+    let (codebooks, vocabulary) = (architecture.codebooks, architecture.vocabulary);
+    if opening.codebooks() != codebooks {
+        let found = opening.codebooks();
+        return Err(format!(
+            "what the take begins with has {found} codebooks where the model has {codebooks}"
+        ));
+    }
+    if let Some(code) = opening.largest().filter(|&code| usize::from(code) >= vocabulary) {
+        return Err(format!(
+            "what the take begins with has code {code} where the model's codebooks have {vocabulary} entries"
+        ));
+    }
+    let rate = architecture.frame_rate();
+    if opening.frames() >= frames {
+        return Err(format!(
+            "what the take begins with is {:.2} s long, and the whole take {:.2} s: ask for a longer take, which both are part of",
+            opening.frames() as f64 / rate,
+            frames as f64 / rate
+        ));
+    }
+    Ok(())
 }
 
 /// Frames of a take of `seconds`, rounded to the nearest.

@@ -18,15 +18,24 @@ pub(super) struct Windows {
     stride: usize,
     delays: Vec<usize>,
     largest_delay: usize,
+    /// Frames that the take begins with and that are not made.
+    opening: usize,
 }
 
 impl Windows {
-    pub fn new(architecture: &Architecture, frames: usize) -> Self {
+    pub fn new(architecture: &Architecture, frames: usize, opening: usize) -> Self {
         let largest_delay = architecture.largest_delay();
         // The last frame of a window is complete only after the delays, and these steps need positions too.
         let window = architecture.window.min(architecture.max_positions.saturating_sub(largest_delay)).max(1);
         let kept = window * 12 / 30;
-        Self { frames, window, stride: window - kept, delays: architecture.delays.clone(), largest_delay }
+        Self {
+            frames,
+            window,
+            stride: window - kept,
+            delays: architecture.delays.clone(),
+            largest_delay,
+            opening,
+        }
     }
 
     /// The window in which `frame` is new.
@@ -42,7 +51,13 @@ impl Windows {
 
     /// The first frame that is new in a window; those before it in the window are its prompt.
     pub fn first_new(&self, window: usize) -> usize {
-        if window == 0 { 0 } else { self.range(window - 1).end }
+        let known = if window == 0 { 0 } else { self.range(window - 1).end };
+        known.max(self.opening).min(self.range(window).end)
+    }
+
+    /// Frames that the take begins with and that are not made.
+    pub fn opening(&self) -> usize {
+        self.opening
     }
 
     /// Steps until the last frame of a window is complete.
@@ -83,9 +98,14 @@ impl Windows {
         self.range(window).start + step
     }
 
-    /// The first step of frame `frame`'s window that may depend on what happens at that frame.
+    /// The first step of frame `frame`'s window that may depend on what happens at that frame; the first of all in the
+    /// take's beginning, which is read in one run.
     pub fn first_step_of(&self, frame: usize) -> usize {
-        if frame == 0 { 0 } else { frame - self.range(self.of_frame(frame)).start + self.largest_delay }
+        if frame == 0 || frame < self.opening {
+            0
+        } else {
+            frame - self.range(self.of_frame(frame)).start + self.largest_delay
+        }
     }
 
     /// The first step of the take, of those at which it reads a token for the first time, whose tokens read may depend on
@@ -99,8 +119,8 @@ impl Windows {
 
     /// Frames of `codebook` whose tokens cannot depend on what happens at `frame` or later.
     pub fn independent_of(&self, frame: usize, codebook: usize) -> usize {
-        if frame == 0 {
-            return 0;
+        if frame == 0 || frame < self.opening {
+            return self.opening;
         }
         let end = self.range(self.of_frame(frame)).end;
         (frame + self.largest_delay - self.delays[codebook]).min(end)
@@ -121,7 +141,23 @@ mod tests {
             stride: window - kept,
             delays: (0..codebooks).collect(),
             largest_delay: codebooks - 1,
+            opening: 0,
         }
+    }
+
+    #[test]
+    fn what_a_take_begins_with_is_prompt_in_the_window_it_ends_in() {
+        let windows = Windows { opening: 40, ..windows(30, 100, 4) };
+        let index = windows.of_frame(windows.opening());
+        assert_eq!((index, windows.range(index), windows.first_new(index)), (1, 18..48, 40));
+        // Nothing has to be run for the beginning; then as many steps as it takes for the first frame after it.
+        assert_eq!(windows.complete(index, 0), 40);
+        assert_eq!((windows.complete(index, 25), windows.complete(index, 26)), (40, 41));
+        for codebook in 0..4 {
+            assert_eq!(windows.independent_of(10, codebook), 40);
+            assert_eq!(windows.independent_of(40, codebook), 43 - codebook);
+        }
+        assert_eq!((windows.first_step_of(39), windows.first_step_of(40)), (0, 25));
     }
 
     #[test]

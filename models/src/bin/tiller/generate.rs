@@ -12,6 +12,7 @@ use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, Take, frames_of};
 use tiller_models::steering::{Layers, Monitoring, Rows, Rule, Scale, Slot, Steering, Vector};
 
+use super::opening::opening;
 use super::output::{Pending, Reporting, Wav};
 use super::steering::{Steer, slots};
 use super::{EngineArguments, Outcome, open_bundle};
@@ -65,6 +66,13 @@ pub(crate) struct Generate {
     /// SMITIN does, or along a line. Takes vectors that say how they are read, as `tiller learn` makes them.
     #[arg(long, value_name = "smitin|fade")]
     monitor: Option<Rule>,
+    /// Go on from this: a recording of any common format, or a take's label (.json). It is the beginning of the take, and
+    /// part of its length.
+    #[arg(long = "continue", value_name = "FILE")]
+    opening: Option<PathBuf>,
+    /// Go on at this time of it; by default at its end.
+    #[arg(long, value_name = "SECONDS", requires = "opening", allow_negative_numbers = true)]
+    from: Option<f64>,
     /// Strengths over time, as CSV: `seconds,<vector name>,...`, joined by lines.
     #[arg(long, value_name = "FILE.csv")]
     curve: Option<PathBuf>,
@@ -129,6 +137,7 @@ impl Generate {
                 slots,
             }
             .monitored(self.monitor.map(Monitoring::new)),
+            opening: self.opening.as_ref().map(|file| opening(file, self.from, &engine)).transpose()?,
             ..Recipe::plain(&engine, &*self.prompt, self.seed, frames)
         };
         if let Some(remark) = bundle.words().and_then(|words| words.remark(&self.prompt)) {

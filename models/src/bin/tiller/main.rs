@@ -8,6 +8,7 @@ mod import;
 mod info;
 mod lab;
 mod learn;
+mod opening;
 mod output;
 mod replay;
 mod steering;
