@@ -258,8 +258,16 @@ fn going_back_and_resuming_give_what_the_whole_take_gives() {
                 &Cancel::new(),
             );
             let mut again = again.unwrap();
-            while again.catch_up().unwrap() {}
-            assert_eq!(again.progress().frames, frame);
+            let mut behind = again.behind();
+            assert_eq!(behind, again.to_recall());
+            while again.catch_up().unwrap() {
+                assert!(
+                    again.behind() < behind || behind == 0,
+                    "{rule:?}: progress steps back on the way to {frame}"
+                );
+                behind = again.behind();
+            }
+            assert_eq!((again.progress().frames, again.behind()), (frame, 0));
             while again.advance().unwrap().is_some() {}
             assert_eq!(again.take().unwrap(), whole, "{rule:?}: resumed at {frame}");
             generation.rewind(0, start.steering.clone(), &vectors).unwrap();

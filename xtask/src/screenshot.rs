@@ -3,7 +3,9 @@
 use crate::build::{self, Profile};
 use crate::{bundle, process, stages::Stages, system, workspace::Workspace};
 use anyhow::{Context, Result, bail};
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 /// Builds, starts Xvfb, and writes the pictures into `folder`.
@@ -19,12 +21,16 @@ pub fn run(workspace: &Workspace, folder: &str) -> Result<()> {
     stages.run("Build", || build::all(workspace, Profile::Dev))?;
     let package = stages.run("Package", || bundle::write(workspace, Profile::Dev))?;
     stages.run("Pictures", || {
+        let home = home(workspace)?;
         let display = Display::start()?;
         process::run(
             Command::new(Profile::Dev.program(workspace, "host-screenshot"))
                 .arg(&package.clap)
                 .arg(folder)
                 .env("DISPLAY", &display.name)
+                .env("HOME", &home)
+                .env_remove("XDG_DATA_HOME")
+                .env_remove("TILLER_DATA")
                 .env("LIBGL_ALWAYS_SOFTWARE", "1")
                 .env("TILLER_ONNXRUNTIME", &runtime.library)
                 .env("TILLER_BUNDLE", workspace.embedded_bundle())
@@ -34,6 +40,28 @@ pub fn run(workspace: &Workspace, folder: &str) -> Result<()> {
     })?;
     println!("\nThe pictures are in {folder}");
     Ok(())
+}
+
+/// A home with some music in it, so that the pictures show nobody's own folders, vectors and presets.
+fn home(workspace: &Workspace) -> Result<PathBuf> {
+    const MUSIC: [(&str, usize); 6] = [
+        ("drum loops", 64),
+        ("grand piano", 24),
+        ("mixes", 0),
+        ("rhodes", 26),
+        ("strings", 40),
+        ("vibraphone", 22),
+    ];
+    let home = workspace.target.join("screenshots/home");
+    for (name, recordings) in MUSIC {
+        let folder = home.join("Music").join(name);
+        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        for number in 1..=recordings {
+            let file = folder.join(format!("{number:02}.wav"));
+            fs::write(&file, b"").with_context(|| format!("{} cannot be written", file.display()))?;
+        }
+    }
+    Ok(home)
 }
 
 /// A private X server, ended when dropped.

@@ -123,8 +123,7 @@ impl Generation {
             }
             generation.drawn[codebook] = known;
         }
-        let is_monitored = generation.intervention.monitors().flatten().next().is_some();
-        generation.window = generation.window_of(if is_monitored { 0 } else { frame });
+        generation.window = generation.first_window_read(frame);
         generation.frames = frame;
         Ok(generation)
     }
@@ -176,10 +175,30 @@ impl Generation {
         Ok(self.is_behind())
     }
 
-    /// How many of the frames so far have to be read again before the next one.
+    /// How many steps of the decoder it takes to read the frames so far again, as far as the next one needs them. It only
+    /// becomes less until there are none, through however many windows that leads.
     #[must_use]
     pub fn behind(&self) -> usize {
-        self.frames.saturating_sub(self.windows.range(self.window).start + self.decoder.length())
+        self.to_read_from(self.window).saturating_sub(self.decoder.length())
+    }
+
+    /// The same if nothing of that had been read: [`behind`](Self::behind) when [`resume`](Self::resume) returned.
+    #[must_use]
+    pub fn to_recall(&self) -> usize {
+        self.to_read_from(self.first_window_read(self.frames))
+    }
+
+    /// Steps from the beginning of a window to the end of the frames so far.
+    fn to_read_from(&self, window: usize) -> usize {
+        let last = self.window_of(self.frames).max(window);
+        let whole: usize = (window..last).map(|window| self.windows.steps(window)).sum();
+        whole + self.frames.saturating_sub(self.windows.range(last).start)
+    }
+
+    /// The window at which reading frames before `frame` again begins: what monitors had read is in all of them.
+    fn first_window_read(&self, frame: usize) -> usize {
+        let is_monitored = self.intervention.monitors().flatten().next().is_some();
+        self.window_of(if is_monitored { 0 } else { frame })
     }
 
     /// Whether the next frame is not complete yet.

@@ -5,20 +5,33 @@ use std::path::{Path, PathBuf};
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Button, Label, ProgressBar, RichText, TextEdit, Ui};
 
+use super::browser::{Browser, Outcome};
 use super::scene::Scene;
 use super::theme;
 use crate::lessons::{Lesson, Request, School, Taught};
 
 /// Width of the menu.
 const WIDTH: f32 = 360.0;
+/// Folders that were chosen before, of which the browser shows the last ones.
+const REMEMBERED: usize = 4;
 
-/// What is typed for the next lesson.
+/// Which of the two folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Plus,
+    Minus,
+}
+
+/// What is typed and chosen for the next lesson.
 #[derive(Default)]
 pub struct Learn {
     name: String,
     plus: String,
     minus: String,
     problem: Option<String>,
+    browsing: Option<(Side, Browser)>,
+    /// The latest first.
+    recent: Vec<PathBuf>,
 }
 
 impl Learn {
@@ -61,19 +74,74 @@ impl Learn {
     }
 
     fn ask(&mut self, ui: &mut Ui, scene: &Scene, school: &School) {
-        field(ui, "Name", "what it steers to, such as Rhodes", &mut self.name);
-        field(ui, "Folder with it", "type a path, or drop the folder here", &mut self.plus);
-        field(ui, "Folder without it", "alike but for that", &mut self.minus);
+        if self.browse(ui) {
+            return;
+        }
+        theme::caption(ui, "Name");
+        field(ui, "what it steers to, such as Rhodes", WIDTH, &mut self.name);
+        self.folder(ui, Side::Plus, "Folder with it", "choose it, or drop it here");
+        self.folder(ui, Side::Minus, "Folder without it", "alike but for that");
+        let missing = missing(&self.name, &self.plus, &self.minus);
         ui.horizontal(|ui| {
-            let given = [&self.name, &self.plus, &self.minus].iter().all(|text| !text.trim().is_empty());
-            if ui.add_enabled(given, Button::new("Learn")).clicked() {
+            let learn = ui.add_enabled(missing.is_none(), Button::new("Learn"));
+            if learn.on_disabled_hover_text(missing.unwrap_or_default()).clicked() {
                 let begun =
                     school.begin(self.request(scene), scene.project.settings.clone(), scene.on_lesson());
                 self.problem = begun.err();
             }
-            theme::caption(ui, "Twenty recordings of 4 s or more in each are best.");
+            theme::caption(ui, missing.unwrap_or("Twenty recordings of 4 s or more in each are best."));
         });
         problem(ui, self.problem.as_deref());
+    }
+
+    /// The folder of a side: typed, dropped, or looked for.
+    fn folder(&mut self, ui: &mut Ui, side: Side, name: &str, hint: &str) {
+        const BUTTON: f32 = 76.0;
+        theme::caption(ui, name);
+        ui.horizontal(|ui| {
+            field(ui, hint, WIDTH - BUTTON - theme::GAP, self.text(side));
+            let browse = ui.add(Button::new("Browse").min_size(egui::vec2(BUTTON, theme::ROW)));
+            if browse.on_hover_text("Choose a folder from a list").clicked() {
+                self.browsing = Some((side, Browser::at(self.start(side).as_deref())));
+            }
+        });
+    }
+
+    /// Where to begin looking: the folder that is there, else beside that of the other side.
+    fn start(&self, side: Side) -> Option<PathBuf> {
+        let (own, other) = match side {
+            Side::Plus => (&self.plus, &self.minus),
+            Side::Minus => (&self.minus, &self.plus),
+        };
+        let given = |text: &str| Some(PathBuf::from(text.trim())).filter(|path| !path.as_os_str().is_empty());
+        given(own).or(given(other)).and_then(|path| path.parent().map(Path::to_owned))
+    }
+
+    /// Shows the browser, if a folder is looked for.
+    fn browse(&mut self, ui: &mut Ui) -> bool {
+        let Some((side, browser)) = &mut self.browsing else { return false };
+        let side = *side;
+        theme::caption(ui, if side == Side::Plus { "Folder with it" } else { "Folder without it" });
+        match browser.show(ui, &self.recent) {
+            None => return true,
+            Some(Outcome::Left) => {}
+            Some(Outcome::Chosen(folder)) => {
+                *self.text(side) = folder.to_string_lossy().into_owned();
+                self.recent.retain(|other| *other != folder);
+                self.recent.insert(0, folder);
+                self.recent.truncate(REMEMBERED);
+            }
+        }
+        self.browsing = None;
+        ui.ctx().request_repaint();
+        true
+    }
+
+    fn text(&mut self, side: Side) -> &mut String {
+        match side {
+            Side::Plus => &mut self.plus,
+            Side::Minus => &mut self.minus,
+        }
     }
 
     fn request(&self, scene: &Scene) -> Request {
@@ -125,15 +193,52 @@ impl Learn {
     }
 }
 
-fn field(ui: &mut Ui, name: &str, hint: &str, text: &mut String) {
-    theme::caption(ui, name);
+/// What a lesson still needs, if anything.
+fn missing(name: &str, plus: &str, minus: &str) -> Option<&'static str> {
+    let [name, plus, minus] = [name, plus, minus].map(str::trim);
+    let is_same = !plus.is_empty() && Path::new(plus) == Path::new(minus);
+    match (name.is_empty(), plus.is_empty(), minus.is_empty()) {
+        (false, false, false) if is_same => Some("Choose two different folders."),
+        (false, false, false) => None,
+        (true, true, true) => Some("Choose two different folders and a name."),
+        (true, ..) => Some("Give it a name."),
+        (_, true, _) => Some("Choose the folder with it."),
+        (_, _, true) => Some("Choose the folder without it."),
+    }
+}
+
+fn field(ui: &mut Ui, hint: &str, width: f32, text: &mut String) {
     ui.add(
-        TextEdit::singleline(text).hint_text(hint).desired_width(WIDTH).margin(egui::Margin::symmetric(8, 5)),
+        TextEdit::singleline(text).hint_text(hint).desired_width(width).margin(egui::Margin::symmetric(8, 5)),
     );
 }
 
 fn problem(ui: &mut Ui, message: Option<&str>) {
     if let Some(message) = message {
         ui.add(Label::new(RichText::new(message).color(theme::ERROR)).wrap().selectable(true));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_until_a_lesson_can_begin() {
+        assert_eq!(missing("", " ", ""), Some("Choose two different folders and a name."));
+        assert_eq!(missing("", "/a", "/b"), Some("Give it a name."));
+        assert_eq!(missing("Rhodes", "", "/b"), Some("Choose the folder with it."));
+        assert_eq!(missing("Rhodes", "/a", " "), Some("Choose the folder without it."));
+        assert_eq!(missing("Rhodes", "/a/", " /a"), Some("Choose two different folders."));
+        assert_eq!(missing("Rhodes", "/a", "/b"), None);
+    }
+
+    #[test]
+    fn looking_begins_beside_the_folder_that_is_there() {
+        let learn =
+            |plus: &str, minus: &str| Learn { plus: plus.into(), minus: minus.into(), ..Learn::default() };
+        assert_eq!(learn("", "").start(Side::Plus), None);
+        assert_eq!(learn("/loops/rhodes", "").start(Side::Minus), Some("/loops".into()));
+        assert_eq!(learn("/loops/rhodes", "/other/piano").start(Side::Minus), Some("/other".into()));
     }
 }

@@ -4,6 +4,7 @@
 //! own but half-typed text and removed takes. Tab goes through the controls, Ctrl+Enter generates, Esc cancels, Ctrl+Z
 //! puts a removed take back.
 
+mod browser;
 mod choices;
 mod dirty;
 mod drag;

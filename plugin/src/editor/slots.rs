@@ -65,9 +65,9 @@ fn letting_go(ui: &mut egui::Ui, scene: &Scene, slot: usize) {
     let known = current.and_then(|slot| vectors.iter().find(|vector| is(slot, vector)));
     let refusal = match (current, known) {
         (None, _) => Some("Choose a vector first"),
-        (_, Some(vector)) if !vector.readable => {
-            Some("This vector's file does not say how its concept is read; those that Learn makes do")
-        }
+        (_, Some(vector)) if !vector.readable => Some(
+            "This vector's file does not say how its concept is read; those that Learn makes or that come with the model do",
+        ),
         _ => None,
     };
     // What is set and cannot be can be switched off.

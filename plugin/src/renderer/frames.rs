@@ -113,7 +113,10 @@ impl Frames {
         }
         match self.generation.behind() {
             0 => Stage::Generating { frame: progress.frames, of: progress.total },
-            behind => Stage::Recalling { frame: progress.frames - behind, of: progress.frames },
+            behind => {
+                let of = self.generation.to_recall();
+                Stage::Recalling { step: of.saturating_sub(behind), of }
+            }
         }
     }
 

@@ -162,9 +162,9 @@ pub enum Stage {
     EncodingPrompt,
     /// Frames that are kept are read again, because what the model remembered of them is gone.
     Recalling {
-        /// Frames done.
-        frame: usize,
-        /// Frames in all.
+        /// Steps of the decoder done.
+        step: usize,
+        /// Steps in all; a take that is monitored is read from its beginning, and where windows overlap twice.
         of: usize,
     },
     /// Frames are generated, and decoded as they come.
@@ -188,9 +188,9 @@ impl Stage {
     #[must_use]
     pub fn part(&self) -> Option<f32> {
         match *self {
-            Self::Recalling { frame, of } | Self::Generating { frame, of } | Self::Decoding { frame, of } => {
-                Some(frame as f32 / of.max(1) as f32)
-            }
+            Self::Recalling { step: done, of }
+            | Self::Generating { frame: done, of }
+            | Self::Decoding { frame: done, of } => Some(done as f32 / of.max(1) as f32),
             _ => None,
         }
     }
@@ -203,7 +203,7 @@ impl fmt::Display for Stage {
             Self::LoadingRuntime => f.write_str("loading ONNX Runtime"),
             Self::LoadingModel => f.write_str("loading the model"),
             Self::EncodingPrompt => f.write_str("reading the prompt"),
-            Self::Recalling { frame, of } => write!(f, "recalling frame {frame} of {of}"),
+            Self::Recalling { step, of } => write!(f, "recalling step {step} of {of}"),
             Self::Generating { frame, of } => write!(f, "generating frame {frame} of {of}"),
             Self::Decoding { frame, of } => write!(f, "decoding frame {frame} of {of}"),
         }

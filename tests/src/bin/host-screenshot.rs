@@ -35,11 +35,12 @@ const RIGHT: u8 = 3;
 /// A point without any control, to close a menu at.
 const NOWHERE: Click = Click { button: LEFT, x: 300, y: 26 };
 
-const PICTURES: [Picture; 5] = [
-    Picture { file: "editor.png", clicks: &[] },
+const PICTURES: [Picture; 6] = [
     Picture { file: "guide-learn.png", clicks: &[Click { button: LEFT, x: 648, y: 26 }] },
+    Picture { file: "guide-folders.png", clicks: &[Click { button: LEFT, x: 631, y: 141 }] },
     Picture { file: "guide-presets.png", clicks: &[NOWHERE, Click { button: LEFT, x: 715, y: 26 }] },
     Picture { file: "guide-settings.png", clicks: &[NOWHERE, Click { button: LEFT, x: 793, y: 26 }] },
+    Picture { file: "guide-lets-go.png", clicks: &[NOWHERE, Click { button: LEFT, x: 873, y: 102 }] },
     Picture { file: "guide-take.png", clicks: &[NOWHERE, Click { button: RIGHT, x: 520, y: 450 }] },
 ];
 
@@ -60,6 +61,9 @@ const TAKES: [Shown; 3] = [
     Shown { prompt: "trumpet, bass and drums", at: 8.0, seconds: 6.0, strength: -0.5, fades: (0.0, 0.0) },
     Shown { prompt: "a slow organ", at: 4.0, seconds: 8.0, strength: 0.5, fades: (2.0, 1.0) },
 ];
+/// A take that is under way on the last picture, which has none of the clicks: long enough not to be ready before it.
+const LAST: &str = "editor.png";
+const UNDERWAY: (&str, f64, f64) = ("strings, slow", 12.0, 12.0);
 /// What the takes are steered to, if the bundle has it.
 const CONCEPT: &str = "drums";
 /// Longest a take may take to render.
@@ -140,21 +144,34 @@ fn photograph(
             press(connection, root.root, editor, click)?;
             settle(connection, instance, drawing)?;
         }
-        let image = connection
-            .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, u32::MAX)?
-            .reply()
-            .context("the window cannot be read")?;
-        ensure!(
-            image.data.len() == usize::from(width) * usize::from(height) * 4,
-            "the display has no 32-bit pixels"
-        );
-        write_png(&folder.join(picture.file), width, height, &image.data)?;
+        capture(connection, window, (width, height), &folder.join(picture.file))?;
     }
+    press(connection, root.root, editor, &NOWHERE)?;
+    let (prompt, at, seconds) = UNDERWAY;
+    let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
+    let scene = Scene { prompt: prompt.into(), seed: 1, seconds, concept, at };
+    scene.apply(instance)?;
+    scene.press(instance)?;
+    settle(connection, instance, drawing)?;
+    capture(connection, window, (width, height), &folder.join(LAST))?;
     let handle = instance.raw().plugin_handle();
     gui.destroy(&handle);
     connection.destroy_window(window)?;
     connection.sync()?;
     Ok(())
+}
+
+/// Writes a picture of a window.
+fn capture(connection: &RustConnection, window: u32, (width, height): (u16, u16), path: &Path) -> Result<()> {
+    let image = connection
+        .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, u32::MAX)?
+        .reply()
+        .context("the window cannot be read")?;
+    ensure!(
+        image.data.len() == usize::from(width) * usize::from(height) * 4,
+        "the display has no 32-bit pixels"
+    );
+    write_png(path, width, height, &image.data)
 }
 
 /// Lets the editor draw. A host with an open one goes on processing.

@@ -12,6 +12,15 @@ pub(super) struct Sides {
     pub dataset: Dataset,
 }
 
+impl Sides {
+    /// What people call the two sides of a vector that is called `name`: by that name, and by the other folder's.
+    pub fn called(&self, name: &str) -> [String; 2] {
+        let [folder, other] = &self.names;
+        let is_taken = name.to_lowercase() == other.to_lowercase();
+        [if is_taken { folder } else { name }.to_owned(), other.clone()]
+    }
+}
+
 /// Lists the audio of both folders; files are not opened yet.
 ///
 /// # Errors
@@ -79,7 +88,10 @@ mod tests {
             fs::write(path, b"").unwrap();
         }
         let folder = |name: &str| root.path().join(name);
-        let Sides { names, dataset } = list(&folder("b/loops"), &folder("c")).unwrap();
+        let sides = list(&folder("b/loops"), &folder("c")).unwrap();
+        assert_eq!(sides.called("Rhodes"), ["Rhodes", "c"]);
+        assert_eq!(sides.called("C"), ["loops", "c"], "one name does not mean both");
+        let Sides { names, dataset } = sides;
         assert_eq!(names, ["loops", "c"]);
         assert_eq!(dataset.recordings.len(), 3);
         let Sides { names, dataset } = list(&folder("b/loops"), &folder("a/loops")).unwrap();

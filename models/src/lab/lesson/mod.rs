@@ -132,7 +132,9 @@ pub fn teach(
         Vector::from_bytes(&draft.bytes, name).map_err(|error| LabError::request(error.to_string()))?;
     let best = draft.summary.scores.iter().find(|scored| scored.place == draft.summary.best);
     let separable = best.is_some_and(|scored| scored.score.accuracy.low > 0.5);
-    let doubts = doubts(activations.samples(), listening.is_some());
+    let called = sides.called(name);
+    let readable = |class: &str| if class == plus { called[0].clone() } else { class.to_owned() };
+    let doubts = doubts(activations.samples(), listening.is_some(), readable);
 
     let mut ear = match (judge, listening) {
         (Some(judge), _) => Some(Ear::Judge(judge)),
@@ -149,9 +151,9 @@ pub fn teach(
     let verdict = match &found {
         Some(found) => found.sentence(name),
         None => format!(
-            "{plus} and {minus} cannot be told apart: {}. Nothing was tried; use more recordings, or such as differ in \
+            "{} and {minus} cannot be told apart: {}. Nothing was tried; use more recordings, or such as differ in \
              the concept alone.",
-            draft.summary.reason
+            called[0], draft.summary.reason
         ),
     };
     let bytes = match &found {
@@ -173,7 +175,7 @@ pub fn teach(
         Some(found) => Some(found.sounds(engine, &vector, folder, cancel)?),
         None => None,
     };
-    learnt.page = report::page(name, &sides.names, &draft, &learnt, sounds.as_ref())?;
+    learnt.page = report::page(name, &called, &draft, &learnt, sounds.as_ref())?;
     Ok(learnt)
 }
 
@@ -185,7 +187,8 @@ pub fn file_stem(name: &str) -> String {
 }
 
 /// What should make one doubt a direction, however well it scores.
-fn doubts(samples: &Samples, halved: bool) -> Vec<String> {
+/// `called` says what people call a class.
+fn doubts(samples: &Samples, halved: bool, called: impl Fn(&str) -> String) -> Vec<String> {
     let few = samples.present().into_iter().map(|class| (class, samples.tracks_of(class).len()));
     few.filter(|&(_, tracks)| tracks < CERTAIN)
         .map(|(class, tracks)| {
@@ -194,7 +197,7 @@ fn doubts(samples: &Samples, halved: bool) -> Vec<String> {
             format!(
                 "Uncertain: the direction is learnt from {tracks} recordings of {} alone. Were they all told right, its true \
                  accuracy might still be {bound:.2} (95 % confidence). Use {} recordings or more.",
-                samples.classes()[class],
+                called(&samples.classes()[class]),
                 if halved { 2 * CERTAIN } else { CERTAIN }
             )
         })

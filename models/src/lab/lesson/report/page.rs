@@ -23,18 +23,19 @@ repeat(auto-fit,minmax(18rem,1fr));gap:1.5rem;margin:1rem 0}svg,.row img{width:1
 image-rendering:pixelated}audio{width:100%}table{\
 border-collapse:collapse}td,th{padding:.15rem .8rem .15rem 0;text-align:right}code{background:#f1f3f5}";
 
-/// The page about a vector called `name`, learnt from two folders; without `sounds` it has not steered.
+/// The page about a vector called `name`, learnt from two folders, whose recordings people call `sides`; without `sounds`
+/// it has not steered.
 ///
 /// # Errors
 /// [`LabError::Request`] for clips that are too long to be put into it.
 pub(in crate::lab::lesson) fn page(
     name: &str,
-    folders: &[String; 2],
+    sides: &[String; 2],
     draft: &Draft,
     learnt: &Learnt,
     sounds: Option<&Sounds>,
 ) -> Result<String, LabError> {
-    let [plus, minus] = folders.each_ref().map(|folder| escaped(folder));
+    let [plus, minus] = sides.each_ref().map(|side| escaped(side));
     let name = escaped(name);
     let class = if learnt.works { "verdict works" } else { "verdict" };
     let mut page = format!(
