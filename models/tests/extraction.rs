@@ -227,6 +227,46 @@ fn an_interrupted_run_goes_on_and_ends_in_the_same_bytes() {
 }
 
 #[test]
+fn twins_that_a_table_names_stay_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let name = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let data = name("data");
+    fs::create_dir(&data).unwrap();
+    audio(data.as_ref());
+    let rows = (0..5).map(|track| format!("noise/{track}.wav,{track}\ntone/{track}.wav,{track}\n"));
+    fs::write(Path::new(&data).join("info.csv"), format!("file,pair\n{}", rows.collect::<String>())).unwrap();
+    let read = |more: &[&str]| {
+        let always = ["activations", "--data", &data, "--seconds", "1"];
+        let output = lab(&[&always, more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let [whole, first, second] = ["a.safetensors", "b.safetensors", "c.safetensors"].map(name);
+    read(&["--out", &whole]);
+    // Twins may be in different shares of the work.
+    read(&["--out", &first, "--shard", "1/2"]);
+    read(&["--out", &second, "--shard", "2/2"]);
+    for files in [vec![whole.clone()], vec![first.clone(), second]] {
+        let files: Vec<_> = files.into_iter().map(Into::into).collect();
+        let activations = Activations::open(&files).unwrap();
+        let mut groups: BTreeMap<i64, Vec<usize>> = BTreeMap::new();
+        for track in activations.samples().tracks() {
+            groups.entry(track.group).or_default().push(track.class);
+        }
+        let mut classes: Vec<_> = groups.into_values().collect();
+        classes.iter_mut().for_each(|classes| classes.sort_unstable());
+        classes.sort();
+        let pairs = std::iter::repeat_n(vec![0, 1], 5);
+        let expected: Vec<_> = std::iter::once(vec![0]).chain(pairs).chain([vec![1]]).collect();
+        assert_eq!(classes, expected);
+    }
+    fs::remove_file(Path::new(&data).join("info.csv")).unwrap();
+    let other = name("d.safetensors");
+    read(&["--out", &other]);
+    let error = Activations::open(&[whole.into(), other.into()]).unwrap_err().to_string();
+    assert!(error.contains("the other does not"), "{error}");
+}
+
+#[test]
 fn audio_that_cannot_be_learnt_from_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("a.safetensors"));

@@ -38,7 +38,8 @@ def _sides(concept: str, count: int, seconds: float) -> Iterator[Clip]:
     for n, (seed, *pieces) in enumerate(pairs(concept, count, seconds)):
         for name, piece in zip((concept, QUALITIES[concept][2]), pieces):
             facts = piece.facts
-            yield Clip(n, seed, {"side": name, "mode": facts.mode, "key": facts.root, "instrument": facts.lead}, piece)
+            yield Clip(n, seed, {"side": name, "mode": facts.mode, "key": facts.root, "instrument": facts.lead,
+                                  "pair": n}, piece)
 
 
 QUALITY_SETS = {name: ConceptSet("side", 4, partial(_sides, name)) for name in QUALITIES}

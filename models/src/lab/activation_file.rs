@@ -52,12 +52,14 @@ impl ActivationFile {
         })
     }
 
-    /// Appends the numbers of the label called `name`, or of the first, and the tracks. Returns the label.
+    /// Appends the numbers of the label called `name`, or of the first, the tracks, and what these belong to, if that is
+    /// there. Returns the label.
     pub fn read_rows(
         &mut self,
         name: Option<&str>,
         numbers: &mut Vec<i64>,
         tracks: &mut Vec<i64>,
+        groups: &mut Vec<i64>,
     ) -> Result<Label, LabError> {
         let all = self.labels()?;
         let names = || all.iter().map(|label| label.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -98,6 +100,16 @@ impl ActivationFile {
                 self.wrong(format!("it has {rows} labels and {found} tracks; both are one for each row"))
             );
         }
+        match self.header.info("group").map(|info| (info.dtype, info.shape.as_slice())) {
+            None => {}
+            Some((Dtype::I64, &[length])) if length == rows => groups.extend(self.integers("group")),
+            Some((dtype, shape)) => {
+                return Err(self.wrong(format!(
+                    "the tensor \"group\" is {dtype:?} of shape {shape:?} and should be I64 with one number for each of \
+                     the {rows} rows"
+                )));
+            }
+        }
         self.rows.end += rows;
         Ok(label.clone())
     }
@@ -115,12 +127,13 @@ impl ActivationFile {
         labels(&self.header).map_err(|reason| self.wrong(reason))
     }
 
-    /// What decides a split and a fingerprint: the header, labels and tracks.
+    /// What decides a split and a fingerprint: the header, labels, tracks and groups.
     pub fn identity(&self) -> Vec<&[u8]> {
         let mut more: Vec<String> =
             self.header.tensors().into_keys().filter(|name| name.starts_with(MORE)).collect();
         more.sort();
-        let mut parts = vec![&self.bytes[..self.start], self.data("label"), self.data("track")];
+        let mut parts =
+            vec![&self.bytes[..self.start], self.data("label"), self.data("track"), self.data("group")];
         parts.extend(more.iter().map(|name| self.data(name)));
         parts
     }

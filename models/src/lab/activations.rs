@@ -3,8 +3,9 @@
 //! Safetensors with `residual.{L}` and `attention.{L}` (f32, `[N, D]`, layers L from 0, any of them) or
 //! `attention.{L}.head.{H}` (f32, `[N, D/H]`), `label` (i64, `[N]`,
 //! the class from 0; [`labels`](super::labels) has what else is understood) and `track` (i64, `[N]`, the recording a row was cut from). Metadata: `classes`, a JSON list of
-//! names (other spellings are understood too), and optionally `model`, hash of the weights. Several files are read as
-//! one, rows after rows; a track number means the same track in all of them.
+//! names (other spellings are understood too), and optionally `model`, hash of the weights. `group` (i64, `[N]`) is optional:
+//! tracks of one group stay together in every split, also those of different classes. Several files are read as one, rows
+//! after rows; numbers of tracks and groups mean the same in all of them.
 //!
 //! Files are untrusted: shapes, labels and tracks are checked when they are opened, and every value when it is read.
 //! They are memory-mapped and read in chunks, so that their length does not matter.
@@ -89,14 +90,14 @@ impl Activations {
             return Err(LabError::request("name a file of activations"));
         };
         let mut numbers = Vec::new();
-        let mut tracks = Vec::new();
+        let (mut tracks, mut groups) = (Vec::new(), Vec::new());
         let mut files = vec![ActivationFile::open(first, 0)?];
-        let label = files[0].read_rows(name, &mut numbers, &mut tracks)?;
+        let label = files[0].read_rows(name, &mut numbers, &mut tracks, &mut groups)?;
         let places = files[0].places().map_err(|reason| files[0].wrong(reason))?;
         let model = files[0].metadata("model");
         for path in others {
             let mut file = ActivationFile::open(path, numbers.len())?;
-            let found = file.read_rows(name, &mut numbers, &mut tracks)?;
+            let found = file.read_rows(name, &mut numbers, &mut tracks, &mut groups)?;
             if file.places().map_err(|reason| file.wrong(reason))? != places {
                 return Err(
                     file.wrong(format!("it has other layers or another width than {}", first.display()))
@@ -105,12 +106,19 @@ impl Activations {
             if found.classes != label.classes {
                 return Err(file.wrong(format!("it names other classes than {}", first.display())));
             }
+            if groups.len() != if groups.is_empty() { 0 } else { numbers.len() } {
+                return Err(file.wrong(format!(
+                    "one of {} and it says which tracks belong together, and the other does not",
+                    first.display()
+                )));
+            }
             if file.metadata("model") != model {
                 return Err(file.wrong(format!("it is of another model than {}", first.display())));
             }
             files.push(file);
         }
-        let samples = Samples::new(label.classes, &numbers, &tracks).map_err(|reason| {
+        let samples = Samples::new(label.classes, &numbers, &tracks);
+        let samples = samples.and_then(|samples| samples.grouped(&groups)).map_err(|reason| {
             let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
             LabError::File { file: files.join(", "), reason }
         })?;
@@ -138,8 +146,10 @@ impl Activations {
         let labels: Vec<i64> =
             rows.iter().map(|row| i64::try_from(of(row).class).unwrap_or(i64::MAX)).collect();
         let ids: Vec<i64> = rows.iter().map(|row| of(row).id).collect();
+        let groups: Vec<i64> = rows.iter().map(|row| of(row).group).collect();
         let names = self.samples.classes().to_vec();
-        let samples = Samples::new(Some(names), &labels, &ids).map_err(|reason| {
+        let samples = Samples::new(Some(names), &labels, &ids);
+        let samples = samples.and_then(|samples| samples.grouped(&groups)).map_err(|reason| {
             LabError::request(format!("some of the tracks cannot be used alone: {reason}"))
         })?;
         Ok(Self {

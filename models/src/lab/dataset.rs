@@ -1,6 +1,6 @@
 //! What there is to learn from: files, the class of each, and the track that it belongs to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
@@ -45,6 +45,10 @@ pub struct Recording {
     /// What no split may part, as a number: recordings of one artist have the same. Without one a recording is a track of
     /// its own, known by a hash of the file's contents, so that it keeps it wherever it lies.
     pub track: Option<i64>,
+    /// What no split may part though it is of several classes, as a number: the two renders of one piece have the same.
+    /// Where a data set names such groups, a recording without one is a group of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<i64>,
     /// Its class for each further label.
     pub more: Vec<usize>,
 }
@@ -59,6 +63,8 @@ pub struct Found {
     pub row: Option<usize>,
     /// What no split may part.
     pub track: Option<i64>,
+    /// What no split may part though it is of several classes.
+    pub group: Option<i64>,
 }
 
 impl Dataset {
@@ -69,6 +75,7 @@ impl Dataset {
             path,
             row: None,
             track,
+            group: None,
         });
         Self::with_labels(&[], found.collect())
     }
@@ -93,6 +100,7 @@ impl Dataset {
                 path: found.path.clone(),
                 row: found.row,
                 track: found.track,
+                group: found.group,
                 more: more
                     .iter()
                     .zip(&found.classes[1..])
@@ -109,6 +117,20 @@ impl Dataset {
     pub fn labels(&self) -> Vec<DatasetLabel> {
         let first = DatasetLabel { name: self.label.clone(), classes: self.classes.clone() };
         std::iter::once(first).chain(self.more.iter().cloned()).collect()
+    }
+
+    /// Whether recordings of several classes belong together.
+    #[must_use]
+    pub fn is_grouped(&self) -> bool {
+        self.recordings.iter().any(|recording| recording.group.is_some())
+    }
+
+    /// Puts recordings into groups by their files.
+    pub(super) fn grouped(mut self, groups: &BTreeMap<PathBuf, i64>) -> Self {
+        for recording in &mut self.recordings {
+            recording.group = groups.get(&recording.path).copied();
+        }
+        self
     }
 
     /// Keeps as many recordings of each class, drawn without replacement. What is drawn depends on the seed and the

@@ -40,11 +40,18 @@ pub fn extract(
     let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |found| found.len());
     let files: Vec<_> = recordings.iter().map(|recording| (recording, size(&recording.path))).collect();
     let mut reading = settings.reading(engine, &settings.prompt, cancel)?;
-    let mut recorder =
-        Recorder::open(engine, &dataset.labels(), settings, None, &json!({ "files": files }), partial)?;
+    let mut recorder = Recorder::open(
+        engine,
+        &dataset.labels(),
+        dataset.is_grouped(),
+        settings,
+        None,
+        &json!({ "files": files }),
+        partial,
+    )?;
 
-    // Classes and track of what was read, by the hash of the file: a copy is of the same track.
-    let mut known: BTreeMap<i64, (Vec<usize>, i64)> = BTreeMap::new();
+    // Classes, track and group of what was read, by the hash of the file: a copy is of the same track.
+    let mut known: BTreeMap<i64, (Vec<usize>, i64, Option<i64>)> = BTreeMap::new();
     let mut rows = AudioRows::default();
     let mut used = vec![false; dataset.classes.len()];
     let mut skipped = Vec::new();
@@ -74,8 +81,9 @@ pub fn extract(
         };
         let mut classes = vec![recording.class];
         classes.extend(&recording.more);
-        let (known, track) =
-            known.entry(hash).or_insert_with(|| (classes.clone(), recording.track.unwrap_or(hash)));
+        let (known, track, group) = known
+            .entry(hash)
+            .or_insert_with(|| (classes.clone(), recording.track.unwrap_or(hash), recording.group));
         if let Some(label) = (0..classes.len()).find(|&label| known[label] != classes[label]) {
             let names = label.checked_sub(1).map_or(&dataset.classes, |more| &dataset.more[more].classes);
             return Err(LabError::request(format!(
@@ -97,7 +105,7 @@ pub fn extract(
             used[recording.class] = true;
             if !recorder.was_read() {
                 let codes = encodec::encode(engine, segment)?;
-                recorder.read(&mut reading, &codes, &classes, *track)?;
+                recorder.read(&mut reading, &codes, &classes, *track, *group)?;
             }
         }
         if silent > 0 {

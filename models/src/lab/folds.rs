@@ -1,6 +1,10 @@
 //! Splits of tracks for cross-validation.
 //!
-//! A fold belongs to a track; a row has no fold but its track's. So no track can have rows on both sides of a split.
+//! A fold belongs to a track; a row has no fold but its track's. So no track can have rows on both sides of a split. Where
+//! tracks belong together, a fold belongs to the group of them: a piece that is there twice, once with a quality and once
+//! without, would else be learnt from in the one class and asked about in the other.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::random::Random;
 use super::{LabError, Samples};
@@ -28,6 +32,10 @@ impl Folds {
                 samples.classes()[classes[lonely]]
             )));
         }
+        let groups = groups(samples, classes);
+        if groups.iter().any(|(_, tracks)| tracks.len() > 1) {
+            return Self::of_groups(samples, classes, groups, wanted, seed);
+        }
         let count = tracks.iter().map(Vec::len).min().unwrap_or(2).min(wanted.max(2));
         let mut of_track = vec![None; samples.tracks().len()];
         for (tracks, &class) in tracks.iter_mut().zip(classes) {
@@ -37,6 +45,46 @@ impl Folds {
             }
         }
         Ok(Self { of_track, count })
+    }
+
+    /// Deals groups of tracks: those of the same classes in turn, into as many folds as let each have every class.
+    fn of_groups(
+        samples: &Samples,
+        classes: &[usize],
+        groups: Vec<(BTreeSet<usize>, Vec<usize>)>,
+        wanted: usize,
+        seed: u64,
+    ) -> Result<Self, LabError> {
+        let mut alike: BTreeMap<BTreeSet<usize>, Vec<Vec<usize>>> = BTreeMap::new();
+        for (of, tracks) in groups {
+            alike.entry(of).or_default().push(tracks);
+        }
+        for (number, groups) in alike.values_mut().enumerate() {
+            Random::new(seed, "tiller/lab/folds/groups", number).shuffle(groups);
+        }
+        let deal = |count: usize| {
+            let mut of_track = vec![None; samples.tracks().len()];
+            for groups in alike.values() {
+                for (place, tracks) in groups.iter().enumerate() {
+                    tracks.iter().for_each(|&track| of_track[track] = Some(place % count));
+                }
+            }
+            Self { of_track, count }
+        };
+        let is_whole = |folds: &Self| {
+            folds.tracks().iter().all(|tracks| {
+                let of_fold: BTreeSet<usize> =
+                    tracks.iter().map(|&track| samples.tracks()[track].class).collect();
+                classes.iter().all(|class| of_fold.contains(class))
+            })
+        };
+        let fewer = (2..=wanted.max(2)).rev().map(deal).find(is_whole);
+        fewer.ok_or_else(|| {
+            LabError::request(
+                "the tracks that belong together are too few for a split that parts none of them; there must be two such \
+                 groups of each class at the very least, better ten",
+            )
+        })
     }
 
     /// The tracks of each fold.
@@ -57,10 +105,21 @@ impl Folds {
     }
 }
 
+/// The tracks of some classes by what they belong to, with the classes of each group.
+fn groups(samples: &Samples, classes: &[usize]) -> Vec<(BTreeSet<usize>, Vec<usize>)> {
+    let mut groups: BTreeMap<i64, (BTreeSet<usize>, Vec<usize>)> = BTreeMap::new();
+    for (number, track) in
+        samples.tracks().iter().enumerate().filter(|(_, track)| classes.contains(&track.class))
+    {
+        let (of, tracks) = groups.entry(track.group).or_default();
+        of.insert(track.class);
+        tracks.push(number);
+    }
+    groups.into_values().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -95,6 +154,38 @@ mod tests {
             }
             prop_assert_eq!(rows.concat().len(), samples.rows_of(0) + samples.rows_of(1));
         }
+    }
+
+    proptest! {
+        #[test]
+        fn no_group_is_parted_and_every_fold_has_every_class(
+            pairs in 2_i64..12, alone in 0_i64..6, wanted in 0_usize..8, seed: u64,
+        ) {
+            // Tracks 2 n and 2 n + 1 are twins of two classes; those after them belong to nobody.
+            let tracks: Vec<i64> = (0..2 * pairs + alone).collect();
+            let label: Vec<i64> = tracks.iter().map(|track| track % 2).collect();
+            let group: Vec<i64> =
+                tracks.iter().map(|track| if *track < 2 * pairs { track / 2 } else { 1_000 + track }).collect();
+            let samples = Samples::new(None, &label, &tracks).unwrap().grouped(&group).unwrap();
+            let folds = Folds::new(&samples, &[0, 1], wanted, seed).unwrap();
+            prop_assert!((2..=wanted.max(2)).contains(&folds.count));
+            for pair in 0..pairs {
+                let twins = [2 * pair, 2 * pair + 1].map(|track| folds.of_track[usize::try_from(track).unwrap()]);
+                prop_assert!(twins[0].is_some() && twins[0] == twins[1]);
+            }
+            for tracks in folds.tracks() {
+                let classes: BTreeSet<usize> = tracks.iter().map(|&track| samples.tracks()[track].class).collect();
+                prop_assert_eq!(classes, BTreeSet::from([0, 1]));
+            }
+            prop_assert!(folds.of_track.iter().all(Option::is_some));
+        }
+    }
+
+    #[test]
+    fn one_group_of_all_cannot_be_split() {
+        let samples = Samples::new(None, &[0, 0, 1, 1], &[1, 2, 3, 4]).unwrap().grouped(&[5; 4]).unwrap();
+        let error = Folds::new(&samples, &[0, 1], 5, 0).unwrap_err().to_string();
+        assert!(error.contains("too few for a split that parts none"), "{error}");
     }
 
     #[test]

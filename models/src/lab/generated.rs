@@ -64,7 +64,7 @@ pub fn extract_pieces(
     let source = json!({ "prompts": prompts.prompts, "pieces": pieces });
     let labels = DatasetLabel { name: String::new(), classes: prompts.classes.clone() };
     let noted = Some(("generated", json!(pieces)));
-    let mut recorder = Recorder::open(engine, &[labels], settings, noted, &source, partial)?;
+    let mut recorder = Recorder::open(engine, &[labels], false, settings, noted, &source, partial)?;
     let several = prompts.several();
     let mut reading: Option<(usize, Reading)> = None;
     for (done, &(index, seed)) in share.iter().enumerate() {
@@ -89,7 +89,7 @@ pub fn extract_pieces(
         let (_, reader) = reading.insert((index, reader));
         let take = generate(engine, recipe, &[], cancel, |_| {})?;
         let track = if several { number(prompt) } else { number(format!("{prompt}\n{seed}")) };
-        recorder.read(reader, &take.codes, &[*class], track)?;
+        recorder.read(reader, &take.codes, &[*class], track, None)?;
     }
     progress(share.len());
     Ok(recorder.finish(Vec::new()))

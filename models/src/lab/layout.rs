@@ -9,7 +9,8 @@ use super::{Dataset, LabError, fma, parquet_rows, table};
 /// How a data set lies on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Layout {
-    /// A folder for each class, and audio files in it; others and hidden ones are passed over.
+    /// A folder for each class, and audio files in it; others and hidden ones are passed over. A table beside the folders,
+    /// as [`Layout::Table`] has it, may say in a column `pair` which files belong together.
     Folders,
     /// `genres_original/rock/rock.00000.wav`, or without the first folder, or with `genres` in its place.
     Gtzan,
@@ -76,7 +77,7 @@ fn folders(root: &Path) -> Result<Dataset, LabError> {
         }
         found.extend(files.into_iter().map(|path| (name(&folder), path, None)));
     }
-    Ok(Dataset::new(found))
+    Ok(Dataset::new(found).grouped(&table::pairs(root)?))
 }
 
 /// The audio files of a folder, sorted.
@@ -157,6 +158,25 @@ mod tests {
         let expected = [(0, "pop/a.MP3"), (0, "pop/b.flac"), (1, "rock/c.m4a")];
         assert_eq!(listed(root, &dataset), expected.map(|(class, path)| (class, path.to_owned())));
         assert!(dataset.recordings.iter().all(|recording| recording.track.is_none()));
+    }
+
+    #[test]
+    fn a_table_beside_the_folders_says_which_files_belong_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        touch(root, &["calm/0.wav", "busy/0.wav", "busy/1.wav"]);
+        let groups = || -> Vec<Option<i64>> {
+            let dataset = Layout::Folders.list(root).unwrap();
+            dataset.recordings.iter().map(|recording| recording.group).collect()
+        };
+        fs::write(root.join("info.csv"), "file,bpm\nbusy/0.wav,9\n").unwrap();
+        assert_eq!(groups(), [None; 3]);
+        fs::write(root.join("info.csv"), "file,pair\nbusy/0.wav,0\nbusy/1.wav,\ncalm/0.wav,0\n").unwrap();
+        let [busy, alone, calm] = groups().try_into().unwrap();
+        assert!(busy.is_some() && busy == calm && alone.is_none());
+        fs::write(root.join("info.csv"), "bpm,pair\n9,0\n").unwrap();
+        let error = Layout::Folders.list(root).unwrap_err().to_string();
+        assert!(error.contains("row 1 names no file"), "{error}");
     }
 
     #[test]

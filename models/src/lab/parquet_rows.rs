@@ -43,6 +43,7 @@ pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
             path: path.clone(),
             row: Some(row),
             track: None,
+            group: None,
         }));
     }
     if found.is_empty() {

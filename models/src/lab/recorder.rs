@@ -85,7 +85,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Goes on where `partial` ends, or begins it. `source` is all that decides what is read beside the settings; what
+    /// Goes on where `partial` ends, or begins it. `is_grouped` says whether tracks belong together. `source` is all that decides what is read beside the settings; what
     /// of it a reader of the file should know is in `noted`.
     ///
     /// # Errors
@@ -93,6 +93,7 @@ impl Recorder {
     pub fn open(
         engine: &Arc<Engine>,
         labels: &[DatasetLabel],
+        is_grouped: bool,
         settings: &ExtractionSettings,
         noted: Option<(&str, Value)>,
         source: &Value,
@@ -106,6 +107,7 @@ impl Recorder {
             labels: std::iter::once("label".to_owned())
                 .chain(labels.iter().skip(1).map(|label| format!("label.{}", label.name)))
                 .collect(),
+            is_grouped,
         };
         let metadata: Vec<BTreeMap<String, String>> = pools
             .choices()
@@ -144,7 +146,8 @@ impl Recorder {
         self.met <= self.resumed
     }
 
-    /// Reads a segment of a track, whose class for each label is in `classes`.
+    /// Reads a segment of a track, whose class for each label is in `classes`. `group` is what it belongs to, for a
+    /// recorder of what is grouped; there a track without one is a group of its own.
     ///
     /// # Errors
     /// What the decoder refuses, a cancel; [`LabError::Write`].
@@ -154,11 +157,12 @@ impl Recorder {
         codes: &Codes,
         classes: &[usize],
         track: i64,
+        group: Option<i64>,
     ) -> Result<(), LabError> {
         let started = Instant::now();
         let values = self.pools.read(reading, codes)?;
         self.decoding += started.elapsed();
-        self.records.append(classes, track, &values)
+        self.records.append(classes, track, group.unwrap_or(track), &values)
     }
 
     /// All is read.

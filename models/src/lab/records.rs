@@ -26,6 +26,8 @@ pub struct Layout {
     pub rows: usize,
     /// Names of the tensors of the labels, the first label's first.
     pub labels: Vec<String>,
+    /// Whether tracks belong together: then what a track belongs to is a tensor, too.
+    pub is_grouped: bool,
 }
 
 impl Layout {
@@ -33,9 +35,14 @@ impl Layout {
         self.places.iter().map(|(_, width)| width * 4).sum()
     }
 
-    /// The labels and the track.
+    /// Names of the tensors of whole numbers: the labels, the track, and what it belongs to.
+    fn numbers(&self) -> Vec<String> {
+        let group = self.is_grouped.then_some("group");
+        self.labels.iter().cloned().chain(std::iter::once("track").chain(group).map(str::to_owned)).collect()
+    }
+
     fn head(&self) -> usize {
-        8 * (self.labels.len() + 1)
+        8 * self.numbers().len()
     }
 
     fn bytes(&self) -> usize {
@@ -94,15 +101,25 @@ impl Records {
         self.count
     }
 
-    /// Appends a record: its class for each label, and its rows, each with all places side by side.
+    /// Appends a record: its class for each label, its track, what that belongs to where tracks do, and its rows, each with
+    /// all places side by side.
     ///
     /// # Errors
     /// [`LabError::Write`].
-    pub fn append(&mut self, classes: &[usize], track: i64, values: &[f32]) -> Result<(), LabError> {
-        debug_assert_eq!(values.len() * 4 + 8 * classes.len() + 8, self.layout.bytes());
+    pub fn append(
+        &mut self,
+        classes: &[usize],
+        track: i64,
+        group: i64,
+        values: &[f32],
+    ) -> Result<(), LabError> {
+        debug_assert_eq!(values.len() * 4 + self.layout.head(), self.layout.bytes());
         let mut bytes = Vec::with_capacity(self.layout.bytes());
         bytes.extend(classes.iter().flat_map(|&class| (class as u64).to_le_bytes()));
         bytes.extend_from_slice(&track.to_le_bytes());
+        if self.layout.is_grouped {
+            bytes.extend_from_slice(&group.to_le_bytes());
+        }
         bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
         let written = |source| LabError::Write { path: self.path.clone(), source };
         self.file.write_all(&bytes).map_err(written)?;
@@ -129,11 +146,11 @@ impl Records {
             .map_err(|source| LabError::Read { path: self.path.clone(), source })?;
         let records = || bytes[self.start..].chunks_exact(self.layout.bytes());
         let all = self.count * range.len();
-        let heads = self.layout.labels.iter().cloned().chain(["track".to_owned()]);
-        let mut tensors: Vec<_> = heads.map(|name| (name, Dtype::I64, vec![all])).collect();
+        let numbers = self.layout.numbers();
+        let mut tensors: Vec<_> = numbers.iter().map(|name| (name.clone(), Dtype::I64, vec![all])).collect();
         tensors.extend(places.iter().map(|(place, width)| (place.tensor(), Dtype::F32, vec![all, *width])));
         out.write_all(&tensor_file::header(metadata, &tensors)).map_err(written)?;
-        for number in 0..=self.layout.labels.len() {
+        for number in 0..numbers.len() {
             for record in records() {
                 for _ in range.clone() {
                     out.write_all(&record[number * 8..][..8]).map_err(written)?;
@@ -174,12 +191,14 @@ mod tests {
             places: vec![(Place::new(Site::Residual, 0), 2), (Place::new(Site::Attention, 2), 2)],
             rows: 2,
             labels: ["label", "label.root"].map(str::to_owned).to_vec(),
+            is_grouped: true,
         }
     }
 
     fn record(records: &mut Records, number: u8) {
         let values: Vec<f32> = (0..8).map(|value| f32::from(number * 10 + value)).collect();
-        records.append(&[usize::from(number % 2), 7], i64::from(number), &values).unwrap();
+        let track = i64::from(number);
+        records.append(&[usize::from(number % 2), 7], track, 40 + track, &values).unwrap();
     }
 
     fn written(records: &Records) -> Vec<u8> {
@@ -206,6 +225,8 @@ mod tests {
         assert_eq!(tensors.tensor("attention.2").unwrap().data(), bytes);
         assert_eq!(tensors.tensor("track").unwrap().shape(), [4]);
         assert_eq!(tensors.tensor("label.root").unwrap().data(), [7_i64; 4].map(i64::to_le_bytes).concat());
+        let groups = [40_i64, 40, 41, 41].map(i64::to_le_bytes).concat();
+        assert_eq!(tensors.tensor("group").unwrap().data(), groups);
         let second = written_rows(&records, 1..2);
         let second = SafeTensors::deserialize(&second).unwrap();
         assert_eq!(second.tensor("attention.2").unwrap().data(), [&bytes[8..16], &bytes[24..32]].concat());

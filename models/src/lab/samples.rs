@@ -23,6 +23,9 @@ pub struct Track {
     pub id: i64,
     /// Its class.
     pub class: usize,
+    /// Number of what it belongs to: no split parts tracks of one group, which may be of several classes. Its own number,
+    /// unless the file says otherwise.
+    pub group: i64,
     /// How many rows are cut from it.
     pub rows: usize,
 }
@@ -41,7 +44,7 @@ impl Samples {
                 format!("the label of row {row} is {label}, and labels here go from 0 to {}", limit - 1)
             })?;
             highest = highest.max(class);
-            let track = found.entry(id).or_insert(Track { id, class, rows: 0 });
+            let track = found.entry(id).or_insert(Track { id, class, group: id, rows: 0 });
             if track.class != class {
                 return Err(format!(
                     "track {id} has rows of class {} and of class {class}; a track can be of one class only, else \
@@ -66,6 +69,26 @@ impl Samples {
             )),
             _ => Ok(samples),
         }
+    }
+
+    /// The same with tracks that belong together: `groups` has a number for each row, or none at all.
+    ///
+    /// # Errors
+    /// What is wrong, as the rest of the sentence "FILE cannot be used: ...".
+    pub fn grouped(mut self, groups: &[i64]) -> Result<Self, String> {
+        let mut is_known = vec![false; self.tracks.len()];
+        for (&track, &group) in self.track.iter().zip(groups) {
+            let found = &mut self.tracks[track as usize];
+            if std::mem::replace(&mut is_known[track as usize], true) && found.group != group {
+                return Err(format!(
+                    "track {} has rows of group {} and of group {group}; a track can be of one group only, else held-out \
+                     rows could be recognised by their track",
+                    found.id, found.group
+                ));
+            }
+            found.group = group;
+        }
+        Ok(self)
     }
 
     /// Number of rows.
@@ -179,6 +202,16 @@ mod tests {
         assert!(reason(None, &[0, -1], &[0, 1]).contains("row 1 is -1"));
         assert!(reason(Some(&["rock", "pop"]), &[0, 2], &[0, 1]).contains("from 0 to 1"));
         assert!(reason(None, &[0, 1], &[5, 5]).contains("track 5 has rows of class 0 and of class 1"));
+    }
+
+    #[test]
+    fn tracks_of_several_classes_may_belong_together_and_a_track_to_one_group() {
+        let samples = || Samples::new(None, &[0, 0, 1, 1], &[1, 1, 2, 3]).unwrap();
+        let groups = |samples: Samples| samples.tracks().iter().map(|track| track.group).collect::<Vec<_>>();
+        assert_eq!(groups(samples().grouped(&[]).unwrap()), [1, 2, 3]);
+        assert_eq!(groups(samples().grouped(&[7, 7, 7, 3]).unwrap()), [7, 7, 3]);
+        let error = samples().grouped(&[7, 8, 7, 3]).unwrap_err();
+        assert!(error.contains("track 1 has rows of group 7 and of group 8"), "{error}");
     }
 
     #[test]

@@ -1,18 +1,22 @@
 //! Files with a table about them, a row for each, as SynTheory is made: `notes/info.csv` beside the rendered WAV files.
 //! Tables of JSON lines, and those of Hugging Face's audio folders (`metadata.csv`), are read too.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use super::audio::is_audio;
+use super::audio::{is_audio, number as hash};
 use super::dataset::Found;
 use super::{Dataset, LabError};
 
 /// The table's name, the first that is there.
 const TABLES: [&str; 4] = ["info.csv", "info.jsonl", "metadata.csv", "metadata.jsonl"];
+
+/// The column that says which files belong together, whatever their classes, if it is there.
+const PAIR: &str = "pair";
 
 /// The column with the file's name, the first that is there.
 const FILES: [&str; 5] = ["synth_file_path", "file_name", "filename", "file", "path"];
@@ -23,7 +27,7 @@ pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
             return Err(LabError::request(format!("the column {column} is there twice; name each once")));
         }
     }
-    let path = TABLES.iter().map(|name| root.join(name)).find(|path| path.is_file()).ok_or_else(|| {
+    let path = table(root).ok_or_else(|| {
         LabError::request(format!(
             "{} holds no table of its files: none of {}",
             root.display(),
@@ -34,10 +38,7 @@ pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
     let rows = rows(&path)?;
     let of_row = |(number, row): (usize, Map<String, Value>)| {
         let all = || row.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let file = FILES.iter().find_map(|&name| text(row.get(name)?)).ok_or_else(|| {
-            let row = number + 1;
-            damaged(format!("row {row} names no file: one of the columns {} must", FILES.join(", ")))
-        })?;
+        let file = file(number, &row).map_err(damaged)?;
         let class = |column: &String| {
             row.get(column).and_then(text).ok_or_else(|| {
                 let (row, all) = (number + 1, all());
@@ -45,11 +46,40 @@ pub fn list(root: &Path, columns: &[String]) -> Result<Dataset, LabError> {
             })
         };
         let classes = columns.iter().map(class).collect::<Result<Vec<_>, _>>()?;
-        Ok(Found { classes, path: place(root, &file), row: None, track: None })
+        Ok(Found { classes, path: place(root, &file), row: None, track: None, group: group(&row) })
     };
     let mut found: Vec<Found> = rows.into_iter().enumerate().map(of_row).collect::<Result<_, LabError>>()?;
     found.retain(|found| is_audio(&found.path));
     Ok(Dataset::with_labels(columns, found))
+}
+
+/// The groups that a table names, by the files in them; none if there is no table, or no column of groups in it.
+///
+/// # Errors
+/// [`LabError::Read`]; [`LabError::File`] for a damaged table, or one of groups that names no files.
+pub fn pairs(root: &Path) -> Result<BTreeMap<PathBuf, i64>, LabError> {
+    let Some(path) = table(root) else { return Ok(BTreeMap::new()) };
+    let damaged = |reason: String| LabError::File { file: path.display().to_string(), reason };
+    let of_row = |(number, row): (usize, Map<String, Value>)| {
+        let named = group(&row).map(|group| Ok((place(root, &file(number, &row)?), group)));
+        named.transpose().map_err(damaged).transpose()
+    };
+    rows(&path)?.into_iter().enumerate().filter_map(of_row).collect()
+}
+
+fn table(root: &Path) -> Option<PathBuf> {
+    TABLES.iter().map(|name| root.join(name)).find(|path| path.is_file())
+}
+
+/// The name of the file that a row is about, or what is wrong.
+fn file(number: usize, row: &Map<String, Value>) -> Result<String, String> {
+    FILES.iter().find_map(|&name| text(row.get(name)?)).ok_or_else(|| {
+        format!("row {} names no file: one of the columns {} must", number + 1, FILES.join(", "))
+    })
+}
+
+fn group(row: &Map<String, Value>) -> Option<i64> {
+    row.get(PAIR).and_then(text).map(|pair| hash(format!("pair {pair}")))
 }
 
 /// Where a file is: SynTheory's table names it as it was where it was made, and it lies beside the table.
