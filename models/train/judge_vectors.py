@@ -82,9 +82,9 @@ class Heard:
 
 
 class Ear:
-    """Hears one concept in generated clips."""
+    """Hears one concept in generated clips, of `prompts` or of the first two that leave it open."""
 
-    def __init__(self, concept: str, clips: Clips, judges: Judges, meters: dict):
+    def __init__(self, concept: str, clips: Clips, judges: Judges, meters: dict, prompts: list | None = None):
         self.concept, self.clips, self.judges, self.meters = concept, clips, judges, meters
         self.naming = NAMING.get(concept, concept if concept in STYLES else f"solo {concept}")
         if concept in STYLES:
@@ -93,6 +93,9 @@ class Ear:
             self.classes = INSTRUMENTS
         else:
             self.classes = (concept, QUALITIES[concept][2] if concept in QUALITIES else f"no {concept}")
+        if prompts:
+            self.prompts = prompts
+            return
         open_prompts = []
         for prompt in STYLE_PROMPTS if concept in STYLES else PROMPTS:
             heard = self.hear_each([(prompt, SEARCH, None, None)])[0]

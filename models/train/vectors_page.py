@@ -38,6 +38,15 @@ def page(table: dict) -> str:
     for concept, row in table.items():
         lines += [f"| {concept} | {site} | {s['layers']} at {s['strength']:g} | {s['lift']:+.2f} ± {s['interval']:.2f} | {s['random']:+.2f} | "
                   f"{s['p']:.5f} | {s['distance']:.2f} | {'yes' if s['works'] else 'no'} |" for site, s in row["sites"].items()]
+    held = {concept: row["held"] for concept, row in shipped.items() if "held" in row}
+    if held:
+        seeds = ", ".join(sorted({str(h["seeds"]) for h in held.values()}))
+        lines += ["", "## At the end of a longer take", "",
+                  f"The last 4 of 12 seconds, {seeds} seeds that nothing was chosen on (`judge_holding.py`): probability among all, unsteered,",
+                  "pulling all the time, and letting go (`--monitor fade`), with the distance.", "",
+                  "| concept | unsteered | always | fade |", "|---|---|---|---|"]
+        lines += [f"| {concept} | {h['plain']['chance']:.2f} | " + " | ".join(
+            f"{h[way]['chance']:.2f}, {h[way]['distance']:.2f}" for way in ("always", "fade")) + " |" for concept, h in held.items()]
     lines += ["", "## Dose", "", "Strength: probability among all, distance.", "", "| concept | |", "|---|---|"]
     lines += [f"| {concept} | " + "; ".join(f"{s}: {d['after']:.2f}, {d['distance']:.2f}" for s, d in row["dose"].items()) + " |"
               for concept, row in shipped.items()]
