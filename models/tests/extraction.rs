@@ -51,6 +51,7 @@ fn generated(engine: &Arc<Engine>, prompt: &str, seed: u64) -> (BTreeMap<usize, 
         guidance: 1.0,
         frames: FRAMES,
         steering: Steering::default(),
+        opening: None,
     };
     let mut generation = Generation::new(engine, recipe, &[], &Cancel::new()).unwrap();
     let delay = *Small.bundle().architecture().delays.iter().max().unwrap();

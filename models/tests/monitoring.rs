@@ -49,6 +49,7 @@ fn recipe(vector: &Vector, strength: f32, monitor: Option<Monitoring>) -> Recipe
         guidance: 3.0,
         frames: FRAMES,
         steering: Steering { slots: vec![slot], ..Steering::default() },
+        opening: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn greedy(checkpoint: Checkpoint, strengths: &[(usize, f32)], scale: Scale, rows
         guidance: 3.0,
         frames: 40,
         steering: Steering { scale, rows, layers: Layers::All, period: 1, slots },
+        opening: None,
     };
     generate(&engine, recipe, &vectors, &Cancel::new(), |_| {}).unwrap().codes
 }

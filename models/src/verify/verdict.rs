@@ -36,7 +36,11 @@ mod tests {
 
     #[test]
     fn a_verdict_follows_the_divergence() {
-        let of = |kl| of(Precision::Int4, &Divergence { mean_kl: kl, ..Divergence::new(4) });
+        let of = |kl| {
+            let mut divergence = Divergence::new(4);
+            divergence.mean_kl = kl;
+            of(Precision::Int4, &divergence)
+        };
         assert!(of(0.01).contains("plays what the exact weights play"));
         assert!(of(0.35).contains("other takes of the same kind"));
         assert!(of(0.9).contains("choose another precision"));

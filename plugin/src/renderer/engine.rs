@@ -232,6 +232,7 @@ impl Generate {
             guidance: recipe.guidance,
             frames,
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
+            opening: None,
         };
         let cancel = &self.setup.cancel;
         let known = self.known.clone();
