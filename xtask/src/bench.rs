@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Number formats of the decoder that are measured.
-const PRECISIONS: [&str; 2] = ["f32", "int8"];
+const PRECISIONS: [&str; 3] = ["f32", "int8", "int4"];
 /// Number formats of transformers.
 const PEERS: [&str; 2] = ["float32", "bfloat16"];
 
