@@ -149,6 +149,7 @@ fn a_take_goes_on_from_another_or_from_a_recording() {
         let (wav, label) = (path(&format!("{name}.wav")), path(&format!("{name}.json")));
         let all =
             ["generate", "--prompt", "x", "--seconds", seconds, "--seed", "1", "--quiet", "--out", &wav];
+        let all = [&all[..], &["--precision", "f32"]].concat();
         tiller(&[&all, &["--label", label.as_str()], more].concat())
     };
     succeeded(&make("1", "a", &[]));

@@ -36,8 +36,10 @@ mod tests {
     #[test]
     fn the_system_says_how_much_memory_and_time_was_used() {
         let filled = vec![1_u8; 8 << 20];
-        assert!(resident_megabytes().unwrap() >= 8.0);
-        assert!(peak_megabytes().unwrap() >= resident_megabytes().unwrap());
+        // First what is held: other tests may fill more before the peak is read.
+        let resident = resident_megabytes().unwrap();
+        assert!(resident >= 8.0);
+        assert!(peak_megabytes().unwrap() >= resident);
         let before = processor_seconds().unwrap();
         while processor_seconds().unwrap() - before < 0.01 {
             std::hint::black_box(filled.iter().map(|&byte| u64::from(byte)).sum::<u64>());
