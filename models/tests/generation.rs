@@ -96,54 +96,6 @@ fn a_changed_curve_leaves_every_earlier_frame_as_it_was() {
     }
 }
 
-/// The first `frames` frames of a take as the beginning of another.
-fn opening(codes: &Codes, frames: usize) -> Option<Codes> {
-    let mut opening = codes.clone();
-    opening.truncate(frames);
-    Some(opening)
-}
-
-#[test]
-fn a_take_that_begins_with_anothers_codes_goes_on_as_that_one_did() {
-    // In single precision: several positions in one run round 8-bit products otherwise than one does.
-    let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
-    let exact = Engine::load(Small.bundle(), &options).unwrap();
-    let run = |recipe| generate(&exact, recipe, &vectors(), &Cancel::new(), |_| {}).unwrap().codes;
-    let start = Recipe { precision: Precision::F32, steering: steered(vec![0.4]), ..recipe(150) };
-    let whole = run(start.clone());
-    // In the first window, at its end and beyond, and in the last one.
-    for frames in [1, 25, 59, 60, 61, 100, 149] {
-        let continued = Recipe { opening: opening(&whole, frames), ..start.clone() };
-        assert_ne!(continued.id(), start.id());
-        assert_eq!(first_difference(&whole, &run(continued)), None, "goes on at {frames}");
-    }
-    let other = run(Recipe { opening: opening(&run(Recipe { seed: 3, ..start.clone() }), 25), ..start });
-    assert!(first_difference(&whole, &other).unwrap() < 25);
-}
-
-#[test]
-fn a_continued_take_can_be_gone_back_in_and_resumed() {
-    let (engine, vectors) = (engine(), vectors());
-    let begun = opening(&run(recipe(100)), 80);
-    let start = Recipe { steering: steered(vec![0.4]), opening: begun, ..recipe(150) };
-    let mut generation = Generation::new(&engine, start.clone(), &vectors, &Cancel::new()).unwrap();
-    // Past where it goes on, to there, into the beginning, and into the beginning of an earlier window.
-    for frame in [120, 80, 79, 10] {
-        while generation.advance().unwrap().is_some() {}
-        let steering = changed_at(frame);
-        generation.rewind(frame, steering.clone(), &vectors).unwrap();
-        let kept = generation.codes();
-        while generation.advance().unwrap().is_some() {}
-        let recipe = Recipe { steering, ..start.clone() };
-        let whole = run(recipe.clone());
-        assert_eq!(first_difference(&generation.codes(), &whole), None, "went back to {frame}");
-        let mut resumed =
-            Generation::resume(&engine, recipe, &vectors, &kept, frame, &Cancel::new()).unwrap();
-        while resumed.advance().unwrap().is_some() {}
-        assert_eq!(first_difference(&resumed.codes(), &whole), None, "resumed at {frame}");
-    }
-}
-
 #[test]
 fn a_beginning_that_does_not_fit_is_refused_by_name() {
     let refused = |opening: Codes, frames: usize| {
