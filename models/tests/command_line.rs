@@ -137,6 +137,42 @@ fn audio_becomes_tokens_and_tokens_the_audio_that_a_take_of_them_has() {
 }
 
 #[test]
+fn a_take_goes_on_from_another_or_from_a_recording() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let codes = |name: &str| {
+        let label = std::fs::read_to_string(path(name)).unwrap();
+        serde_json::from_str::<Value>(&label).unwrap()["codes"].clone()
+    };
+    let (wav, label) = (path("a.wav"), path("a.json"));
+    let make = |seconds: &str, name: &str, more: &[&str]| {
+        let (wav, label) = (path(&format!("{name}.wav")), path(&format!("{name}.json")));
+        // In single precision, where one run over the beginning leaves what its steps left.
+        let fixed = ["generate", "--prompt", "x", "--seed", "1", "--quiet", "--precision", "f32"];
+        tiller(&[&fixed[..], &["--seconds", seconds, "--out", &wav, "--label", &label], more].concat())
+    };
+    succeeded(&make("1", "a", &[]));
+    // With the same seed it goes on as the whole take did.
+    succeeded(&make("1", "same", &["--continue", &label, "--from", "0.4"]));
+    assert_eq!(codes("same.json"), codes("a.json"));
+    succeeded(&make("1.5", "longer", &["--continue", &wav]));
+    succeeded(&tiller(&["encode", &wav, "--out", &path("codes"), "--quiet"]));
+    let (longer, known) = (codes("longer.json"), codes("codes/a.json"));
+    for (row, known) in longer.as_array().unwrap().iter().zip(known.as_array().unwrap()) {
+        let (row, known) = (row.as_array().unwrap(), known.as_array().unwrap());
+        assert!(row.len() > known.len() && row.starts_with(known));
+    }
+    let said = |output: Output| {
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(make("9", "b", &["--continue", &wav, "--from", "5"])).contains("beyond its end"));
+    assert!(said(make("0.5", "b", &["--continue", &wav])).contains("ask for a longer take"));
+    assert!(said(make("1", "b", &["--continue", &path("none.wav")])).contains("none.wav"));
+    assert!(!Path::new(&path("b.wav")).exists());
+}
+
+#[test]
 fn what_the_codec_cannot_take_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -25,7 +25,7 @@ use tiller_models::lab::{
 use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Reading, Recipe, Sampling,
 };
-use tiller_models::steering::{Site, Steering, Vector};
+use tiller_models::steering::{Site, Vector};
 
 use common::Checkpoint::Small;
 use common::planted::normal;
@@ -40,19 +40,7 @@ fn engine() -> Arc<Engine> {
 
 /// What generating a piece held, by position: residual streams and attention outputs; and its codes.
 fn generated(engine: &Arc<Engine>, prompt: &str, seed: u64) -> (BTreeMap<usize, [Vec<f32>; 2]>, Codes) {
-    let recipe = Recipe {
-        bundle: Small.bundle().id().to_owned(),
-        bundle_name: Small.bundle().manifest().name.clone(),
-        precision: Precision::F32,
-        prompt: prompt.to_owned(),
-        negative: String::new(),
-        seed,
-        sampling: Sampling::default(),
-        guidance: 1.0,
-        frames: FRAMES,
-        steering: Steering::default(),
-        opening: None,
-    };
+    let recipe = Recipe { guidance: 1.0, ..Recipe::plain(engine, prompt, seed, FRAMES) };
     let mut generation = Generation::new(engine, recipe, &[], &Cancel::new()).unwrap();
     let delay = *Small.bundle().architecture().delays.iter().max().unwrap();
     let mut held = BTreeMap::new();

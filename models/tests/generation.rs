@@ -14,59 +14,16 @@ use tiller_models::musicgen::{
     Cancel, Engine, EngineOptions, GenerateError, Generation, Recipe, Sampling, Take, generate,
 };
 use tiller_models::runtime::{Provider, Runtime};
-use tiller_models::steering::{Layers, Rows, Slot, Steering, StrengthCurve, Vector};
+use tiller_models::steering::{Rows, Steering, StrengthCurve};
 
 use common::Checkpoint::{Banded, Small};
+use common::takes::{changed_at, engine, recipe, steered, vectors};
 
 /// A window of the checkpoints.
 const WINDOW: usize = 60;
 
-fn engine() -> Arc<Engine> {
-    let options = EngineOptions { precision: Some(Precision::Int8), ..EngineOptions::default() };
-    Engine::load(Small.bundle(), &options).unwrap()
-}
-
-fn vectors() -> Vec<Arc<Vector>> {
-    Small.bundle().vectors().iter().map(|path| Arc::new(Vector::open(path).unwrap())).collect()
-}
-
-fn recipe(frames: usize) -> Recipe {
-    Recipe {
-        bundle: Small.bundle().id().to_owned(),
-        bundle_name: Small.bundle().manifest().name.clone(),
-        precision: Precision::Int8,
-        prompt: "a bright marimba".into(),
-        negative: String::new(),
-        seed: 11,
-        sampling: Sampling::default(),
-        guidance: 3.0,
-        frames,
-        steering: Steering::default(),
-        opening: None,
-    }
-}
-
-/// Both vectors, the first one with these strengths.
-fn steered(strengths: Vec<f32>) -> Steering {
-    let vectors = vectors();
-    let slots = vec![
-        Slot::new(&vectors[1], StrengthCurve::from_frames(strengths)),
-        Slot::new(&vectors[0], StrengthCurve::constant(0.3)),
-    ];
-    Steering { layers: Layers::All, slots, ..Steering::default() }
-}
-
-/// 0.4, and -1.5 from `frame` on.
-fn changed_at(frame: usize) -> Steering {
-    steered((0..=frame).map(|at| if at < frame { 0.4 } else { -1.5 }).collect())
-}
-
 fn run(recipe: Recipe) -> Codes {
     generate(&engine(), recipe, &vectors(), &Cancel::new(), |_| {}).unwrap().codes
-}
-
-fn first_difference(a: &Codes, b: &Codes) -> Option<usize> {
-    (0..a.frames()).find(|&frame| a.rows().iter().zip(b.rows()).any(|(a, b)| a[frame] != b[frame]))
 }
 
 #[test]
@@ -91,22 +48,9 @@ fn a_changed_curve_leaves_every_earlier_frame_as_it_was() {
     let constant = run(Recipe { steering: steered(vec![0.4]), ..recipe(150) });
     for frame in [1, 20, 59, 60, 70, 130] {
         let changed = run(Recipe { steering: changed_at(frame), ..recipe(150) });
-        let differs = first_difference(&constant, &changed).unwrap();
+        let differs = constant.first_difference(&changed).unwrap();
         assert!((frame..frame + 10).contains(&differs), "changed at {frame}, differs at {differs}");
     }
-}
-
-#[test]
-fn a_beginning_that_does_not_fit_is_refused_by_name() {
-    let refused = |opening: Codes, frames: usize| {
-        let recipe = Recipe { opening: Some(opening), ..recipe(frames) };
-        Generation::new(&engine(), recipe, &[], &Cancel::new()).err().unwrap().to_string()
-    };
-    let codes = run(recipe(10));
-    assert!(refused(codes.clone(), 10).contains("ask for a longer take"));
-    assert!(refused(Codes::try_from(vec![vec![0; 4]; 2]).unwrap(), 10).contains("2 codebooks"));
-    let strange = Codes::try_from(vec![vec![60_000; 4]; codes.codebooks()]).unwrap();
-    assert!(refused(strange, 10).contains("code 60000"));
 }
 
 #[test]

@@ -14,9 +14,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use tiller_models::bundle::Precision;
 use tiller_models::codes::Codes;
-use tiller_models::musicgen::{
-    Cancel, Engine, EngineOptions, Generation, Reading, Recipe, Sampling, Take, generate,
-};
+use tiller_models::musicgen::{Cancel, Engine, EngineOptions, Generation, Reading, Recipe, Take, generate};
 use tiller_models::steering::{Monitoring, Rows, Rule, Site, Slot, Steering, StrengthCurve, Vector};
 
 use common::Checkpoint::Small;
@@ -39,17 +37,8 @@ fn vector(site: Site, layer: usize, gauge: &Value) -> Arc<Vector> {
 fn recipe(vector: &Vector, strength: f32, monitor: Option<Monitoring>) -> Recipe {
     let slot = Slot::new(vector, StrengthCurve::constant(strength)).monitored(monitor);
     Recipe {
-        bundle: Small.bundle().id().to_owned(),
-        bundle_name: Small.bundle().manifest().name.clone(),
-        precision: Precision::F32,
-        prompt: "a bright marimba".into(),
-        negative: String::new(),
-        seed: 11,
-        sampling: Sampling::default(),
-        guidance: 3.0,
-        frames: FRAMES,
         steering: Steering { slots: vec![slot], ..Steering::default() },
-        opening: None,
+        ..Recipe::plain(&engine(), "a bright marimba", 11, FRAMES)
     }
 }
 

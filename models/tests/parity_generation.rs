@@ -19,8 +19,14 @@ fn engine(checkpoint: Checkpoint) -> Arc<Engine> {
     Engine::load(checkpoint.bundle(), &options).unwrap()
 }
 
-fn greedy(checkpoint: Checkpoint, strengths: &[(usize, f32)], scale: Scale, rows: Rows) -> Codes {
-    let engine = engine(checkpoint);
+/// How a run is steered: strengths of vectors, which are sorted by name.
+type Case<'a> = (&'a str, &'a [(usize, f32)], Scale, Rows);
+
+const ATTENTION: usize = 0;
+const RESIDUAL: usize = 1;
+
+fn greedy(checkpoint: Checkpoint, opening: Option<Codes>, case: Case) -> Codes {
+    let (engine, (_, strengths, scale, rows)) = (engine(checkpoint), case);
     let bundle = engine.bundle();
     let vectors: Vec<Arc<Vector>> =
         bundle.vectors().iter().map(|path| Arc::new(Vector::open(path).unwrap())).collect();
@@ -29,41 +35,62 @@ fn greedy(checkpoint: Checkpoint, strengths: &[(usize, f32)], scale: Scale, rows
         .map(|&(vector, strength)| Slot::new(&vectors[vector], StrengthCurve::constant(strength)))
         .collect();
     let recipe = Recipe {
-        bundle: bundle.id().to_owned(),
-        bundle_name: bundle.manifest().name.clone(),
-        precision: Precision::F32,
-        prompt: "slow warm strings over a quiet drum loop".into(),
-        negative: String::new(),
-        seed: 1,
         sampling: Sampling::GREEDY,
-        guidance: 3.0,
-        frames: 40,
         steering: Steering { scale, rows, layers: Layers::All, period: 1, slots },
-        opening: None,
+        opening,
+        ..Recipe::plain(&engine, "slow warm strings over a quiet drum loop", 1, 40)
     };
     generate(&engine, recipe, &vectors, &Cancel::new(), |_| {}).unwrap().codes
 }
 
 #[test]
 fn greedy_codes_are_those_of_transformers_steered_or_not() {
-    // Vector files are sorted by name.
-    let (attention, residual) = (0, 1);
+    use Rows::{Both, Conditional};
+    use Scale::{Literal, Norm};
+    let cases: [Case; 8] = [
+        ("plain", &[], Norm, Conditional),
+        ("residual_norm_conditional", &[(RESIDUAL, 0.5)], Norm, Conditional),
+        ("residual_norm_both", &[(RESIDUAL, -0.7)], Norm, Both),
+        ("residual_literal_conditional", &[(RESIDUAL, 2.0)], Literal, Conditional),
+        ("residual_literal_both", &[(RESIDUAL, 1.5)], Literal, Both),
+        ("attention_norm_conditional", &[(ATTENTION, 0.6)], Norm, Conditional),
+        ("attention_literal_both", &[(ATTENTION, 1.5)], Literal, Both),
+        ("two_slots", &[(RESIDUAL, 0.4), (ATTENTION, -0.5)], Norm, Conditional),
+    ];
     for checkpoint in Checkpoint::ALL {
         let expected = checkpoint.expected();
-        let same = |name: &str, strengths: &[(usize, f32)], scale, rows| {
-            let found = greedy(checkpoint, strengths, scale, rows);
-            assert_eq!(found.rows(), expected.codes(&format!("{name}.codes")), "{checkpoint:?} {name}");
-        };
-        use Rows::{Both, Conditional};
-        use Scale::{Literal, Norm};
-        same("plain", &[], Norm, Conditional);
-        same("residual_norm_conditional", &[(residual, 0.5)], Norm, Conditional);
-        same("residual_norm_both", &[(residual, -0.7)], Norm, Both);
-        same("residual_literal_conditional", &[(residual, 2.0)], Literal, Conditional);
-        same("residual_literal_both", &[(residual, 1.5)], Literal, Both);
-        same("attention_norm_conditional", &[(attention, 0.6)], Norm, Conditional);
-        same("attention_literal_both", &[(attention, 1.5)], Literal, Both);
-        same("two_slots", &[(residual, 0.4), (attention, -0.5)], Norm, Conditional);
+        for case in cases {
+            let found = greedy(checkpoint, None, case);
+            assert_eq!(
+                found.rows(),
+                expected.codes(&format!("{}.codes", case.0)),
+                "{checkpoint:?} {}",
+                case.0
+            );
+        }
+    }
+}
+
+#[test]
+fn music_goes_on_from_audio_as_in_transformers_steered_or_not() {
+    let cases: [Case; 3] = [
+        ("plain", &[], Scale::Norm, Rows::Conditional),
+        ("residual_literal_both", &[(RESIDUAL, 1.5)], Scale::Literal, Rows::Both),
+        ("two_slots", &[(RESIDUAL, 0.4), (ATTENTION, -0.5)], Scale::Norm, Rows::Conditional),
+    ];
+    for checkpoint in Checkpoint::ALL {
+        let (known, expected) = (checkpoint.expected(), checkpoint.continued());
+        let channels = checkpoint.bundle().architecture().codec.channels;
+        // Fewer frames than there are delays, and more.
+        for frames in [2, 12] {
+            let audio = interleaved(&known.floats(&format!("encode.{frames}.audio")), channels);
+            let opening = encodec::encode(&engine(checkpoint), &audio).unwrap();
+            for case in cases {
+                let found = greedy(checkpoint, Some(opening.clone()), case);
+                let recorded = expected.codes(&format!("{}.{frames}.codes", case.0));
+                assert_eq!(found.rows(), recorded, "{checkpoint:?} {frames} {}", case.0);
+            }
+        }
     }
 }
 

@@ -194,8 +194,8 @@ def guided_steps(model, case, directions, states, tokens):
     return torch.stack(logits), activations
 
 
-def greedy_codes(model, case, directions, ids):
-    """Codes of `FRAMES` frames as `generate` finds them, and the least margin of any choice."""
+def greedy_codes(model, case, directions, ids, **opening):
+    """Codes of `FRAMES` frames as `generate` finds them, from an opening on if there is one; the least margin of a choice."""
     codebooks, channels = model.config.decoder.num_codebooks, model.config.decoder.audio_channels
     found, margins = [], []
     decode = model.audio_encoder.decode
@@ -215,7 +215,7 @@ def greedy_codes(model, case, directions, ids):
     model.audio_encoder.decode = stop
     try:
         with steered(model, case, directions):
-            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False,
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, **opening,
                            guidance_scale=GUIDANCE, max_length=FRAMES + codebooks // channels)
     except StopIteration:
         pass

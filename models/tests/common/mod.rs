@@ -6,6 +6,7 @@
 pub mod hub;
 pub mod planted;
 pub mod readable;
+pub mod takes;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,9 +58,14 @@ impl Checkpoint {
     pub fn expected(self) -> Recording {
         Recording::open(&self.data().join("expected.safetensors"))
     }
+
+    /// How transformers went on from audio with it.
+    pub fn continued(self) -> Recording {
+        Recording::open(&self.data().join("continued.safetensors"))
+    }
 }
 
-/// Tensors recorded by `record_parity.py`.
+/// Tensors recorded by `record_parity.py` or `record_continuation.py`.
 pub struct Recording(Vec<u8>);
 
 impl Recording {
