@@ -43,6 +43,8 @@ Usage: cargo xtask COMMAND
   report model        what independent judges hear in the embedded model: docs/report/model.md
                       (--seeds N clips a prompt, --quick, --validate-only)
   report replication  the paper's experiments on the embedded model: docs/replication.md
+                      (--seeds N clips of each kind, --clips N a class, --work FOLDER of what is kept,
+                      --tiller PROGRAM in place of the release build)
   screenshot [FOLDER] pictures of the editor in a real host window (default docs)
 
 ONNX Runtime comes from its PyPI wheel unless TILLER_ONNXRUNTIME names the library to use.";
@@ -71,7 +73,7 @@ fn run(arguments: &[&str]) -> Result<()> {
         ["bench", options @ ..] => bench::run(&workspace, options),
         ["realtime"] => realtime::run(&workspace),
         ["report", "model", options @ ..] => report::model(&workspace, options),
-        ["report", "replication"] => report::replication(&workspace),
+        ["report", "replication", options @ ..] => report::replication(&workspace, options),
         ["screenshot"] => screenshot::run(&workspace, "docs"),
         ["screenshot", folder] => screenshot::run(&workspace, folder),
         [] | ["help" | "--help" | "-h"] => {

@@ -1,46 +1,51 @@
 //! `cargo xtask report model | replication`: what independent judges hear in the embedded bundle, and the paper's experiments
 //! on it, as pages with numbers and pictures.
 //!
-//! The measuring is Python's (`models/train/report`, `models/train/replication`); this brings it what it needs: the release `tiller`, its packages, the
-//! judges and the sound fonts whose held-out clips the judges are tested on.
+//! The measuring is Python's (`models/train/report`, `models/train/replication`); this brings it what it needs: the release `tiller`,
+//! its packages, the judges and the sound fonts whose held-out clips the judges are tested on.
 
 use crate::build::{self, Profile};
 use crate::{process, python, runtime, stages::Stages, system, workspace::Workspace};
 use anyhow::{Context, Result, bail};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Options handed on to the Python program.
-const FLAGS: [&str; 2] = ["--quick", "--validate-only"];
-/// Options with a whole number.
-const NUMBERS: [&str; 2] = ["--seeds", "--training-clips"];
+/// Options of `report model`, handed on to its Python program: those alone, and those with a whole number.
+const MODEL: ([&str; 2], [&str; 2]) = (["--quick", "--validate-only"], ["--seeds", "--training-clips"]);
+/// Options of `report replication` with a whole number, handed on too.
+const REPLICATION: [&str; 2] = ["--seeds", "--clips"];
 
 /// What the Python programs need.
 struct Programs<'a> {
     workspace: &'a Workspace,
     runtime: PathBuf,
+    tiller: PathBuf,
     packages: PathBuf,
     judges: PathBuf,
 }
 
 impl<'a> Programs<'a> {
-    /// Brings what they need, but for the judges.
-    fn prepare(workspace: &'a Workspace, stages: &mut Stages) -> Result<Self> {
+    /// Brings what they need, but for the judges. `tiller` is a program to measure in place of the release build.
+    fn prepare(workspace: &'a Workspace, stages: &mut Stages, tiller: Option<PathBuf>) -> Result<Self> {
         let runtime = stages.run("System and ONNX Runtime", || {
             system::ensure(&[system::LINKER, system::PYTHON, system::PIP, system::SOUND_FONTS])?;
             runtime::ensure(workspace)
         })?;
-        stages.run("Build", || {
-            process::run(
-                build::cargo(workspace)
-                    .args(["build", "--bin", "tiller", "-p", "tiller-models"])
-                    .args(Profile::Release.flags()),
-            )
-            .context("the command line did not build")
-        })?;
+        let tiller = match tiller {
+            Some(tiller) => tiller,
+            None => stages.run("Build", || {
+                process::run(
+                    build::cargo(workspace)
+                        .args(["build", "--bin", "tiller", "-p", "tiller-models"])
+                        .args(Profile::Release.flags()),
+                )
+                .context("the command line did not build")?;
+                Ok(Profile::Release.program(workspace, "tiller"))
+            })?,
+        };
         let packages = stages.run("Python packages", || python::report(workspace))?;
         let judges = std::env::var_os("TILLER_JUDGES").map_or(workspace.target.join("judges"), Into::into);
-        Ok(Self { workspace, runtime: runtime.library, packages, judges })
+        Ok(Self { workspace, runtime: runtime.library, tiller, packages, judges })
     }
 
     /// Python in the recipe's folder.
@@ -65,12 +70,12 @@ impl<'a> Programs<'a> {
         })
     }
 
-    /// Runs a module on the release `tiller` and the embedded bundle, with folders for its work and its pages.
+    /// Runs a module on `tiller` and the embedded bundle, with folders for its work and its pages.
     fn measure(
         &self,
         stages: &mut Stages,
         module: &str,
-        work: &str,
+        work: &Path,
         pages: &str,
         more: impl Fn(&mut Command),
     ) -> Result<()> {
@@ -78,11 +83,11 @@ impl<'a> Programs<'a> {
             let mut command = self.python()?;
             command
                 .args(["-m", module, "--tiller"])
-                .arg(Profile::Release.program(self.workspace, "tiller"))
+                .arg(&self.tiller)
                 .arg("--bundle")
                 .arg(self.workspace.embedded_bundle())
                 .arg("--work")
-                .arg(self.workspace.target.join(work))
+                .arg(work)
                 .arg("--out")
                 .arg(self.workspace.root.join(pages));
             more(&mut command);
@@ -94,40 +99,59 @@ impl<'a> Programs<'a> {
 
 /// Measures the embedded bundle and writes `docs/report/`; `options` are the command line after `report model`.
 pub fn model(workspace: &Workspace, options: &[&str]) -> Result<()> {
-    check(options)?;
+    check("model", options, &MODEL.0, &MODEL.1)?;
     let mut stages = Stages::of(5);
-    let programs = Programs::prepare(workspace, &mut stages)?;
+    let programs = Programs::prepare(workspace, &mut stages, None)?;
     programs.fetch_judges(&mut stages, &["-m", "judges.fetch"])?;
     let typed = [&["cargo", "xtask", "report", "model"], options].concat().join(" ");
-    programs.measure(&mut stages, "report", "report", "docs/report", |command| {
+    programs.measure(&mut stages, "report", &workspace.target.join("report"), "docs/report", |command| {
         command.env("TILLER_REPORT_COMMAND", &typed).args(options);
     })
 }
 
-/// Runs the paper's experiments on the embedded bundle and writes `docs/replication.md`.
-pub fn replication(workspace: &Workspace) -> Result<()> {
-    let mut stages = Stages::of(5);
-    let programs = Programs::prepare(workspace, &mut stages)?;
+/// Runs the paper's experiments on the embedded bundle and writes `docs/replication.md`; `options` are the command line
+/// after `report replication`.
+pub fn replication(workspace: &Workspace, options: &[&str]) -> Result<()> {
+    let (work, options) = path(options, "--work")?;
+    let (tiller, options) = path(&options, "--tiller")?;
+    check("replication", &options, &[], &REPLICATION)?;
+    if let Some(missing) = tiller.as_ref().filter(|tiller| !tiller.is_file()) {
+        bail!("--tiller names {}, which is not a file; leave it out to have tiller built", missing.display());
+    }
+    let mut stages = Stages::of(if tiller.is_some() { 4 } else { 5 });
+    let programs = Programs::prepare(workspace, &mut stages, tiller)?;
     programs.fetch_judges(&mut stages, &["lab_judges.py"])?;
-    programs.measure(&mut stages, "replication", "replication", "docs", |command| {
+    let work = work.unwrap_or_else(|| workspace.target.join("replication"));
+    programs.measure(&mut stages, "replication", &work, "docs", |command| {
         // The report's banks of samples serve the sets too.
-        command.arg("--judges").arg(&programs.judges).arg("--banks").arg(workspace.target.join("report"));
+        let banks = workspace.target.join("report");
+        command.arg("--judges").arg(&programs.judges).arg("--banks").arg(banks).args(&options);
     })
 }
 
-/// Refuses before anything is built what the Python program would refuse after it.
-fn check(options: &[&str]) -> Result<()> {
+/// Takes the option `name` with its path, from here on absolute, out of the options.
+fn path<'a>(options: &[&'a str], name: &str) -> Result<(Option<PathBuf>, Vec<&'a str>)> {
+    let Some(at) = options.iter().position(|&option| option == name) else {
+        return Ok((None, options.to_vec()));
+    };
+    let given = options.get(at + 1).filter(|given| !given.starts_with("--"));
+    let given = given.with_context(|| format!("{name} needs a path"))?;
+    // Python runs in another folder.
+    let path = std::path::absolute(given).with_context(|| format!("{given} is no path"))?;
+    Ok((Some(path), [&options[..at], &options[at + 2..]].concat()))
+}
+
+/// Refuses before anything is built what a Python program would refuse after it: `flags` stand alone, `numbers` have a
+/// whole number.
+fn check(report: &str, options: &[&str], flags: &[&str], numbers: &[&str]) -> Result<()> {
     let mut rest = options.iter();
     while let Some(option) = rest.next() {
-        if FLAGS.contains(option) {
+        if flags.contains(option) {
             continue;
         }
-        if !NUMBERS.contains(option) {
-            bail!(
-                "`{option}` is no option of `report model`: use {}, {} N",
-                FLAGS.join(", "),
-                NUMBERS.join(" N, ")
-            );
+        if !numbers.contains(option) {
+            let known = [flags, numbers].concat().join(", ");
+            bail!("`{option}` is no option of `report {report}`: use {known}");
         }
         let number = rest.next().and_then(|text| text.parse::<u32>().ok());
         if number.is_none_or(|number| number < 2) {
@@ -139,15 +163,30 @@ fn check(options: &[&str]) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::{MODEL, REPLICATION, path};
 
     #[test]
     fn options_are_refused_before_anything_is_built() {
+        let check = |options: &[&str]| super::check("model", options, &MODEL.0, &MODEL.1);
         assert!(check(&[]).is_ok());
         assert!(check(&["--seeds", "20", "--quick", "--training-clips", "4000"]).is_ok());
         assert!(check(&["--sedes", "20"]).unwrap_err().to_string().contains("`--sedes` is no option"));
         for wrong in [&["--seeds"][..], &["--seeds", "--quick"], &["--seeds", "1"], &["--seeds", "-3"]] {
             assert!(check(wrong).unwrap_err().to_string().contains("whole number, 2 or more"));
+        }
+        let error = super::check("replication", &["--quick"], &[], &REPLICATION).unwrap_err().to_string();
+        assert!(error.contains("of `report replication`: use --seeds, --clips"), "{error}");
+    }
+
+    #[test]
+    fn paths_are_taken_out_and_absolute() {
+        let (work, rest) = path(&["--seeds", "4", "--work", "kept", "--clips", "8"], "--work").unwrap();
+        let work = work.unwrap();
+        assert!(work.is_absolute() && work.ends_with("kept"));
+        assert_eq!(rest, ["--seeds", "4", "--clips", "8"]);
+        assert_eq!(path(&rest, "--work").unwrap(), (None, rest.clone()));
+        for wrong in [&["--work"][..], &["--work", "--seeds", "4"]] {
+            assert!(path(wrong, "--work").unwrap_err().to_string().contains("--work needs a path"));
         }
     }
 }

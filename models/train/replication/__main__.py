@@ -7,6 +7,7 @@ about an hour on two cores. An interrupted run goes on. Every step is a `tiller 
 """
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -23,25 +24,32 @@ HERE = Path(__file__).parents[1]
 class Lab:
     """`tiller lab` with a work folder; remembers the commands."""
 
-    def __init__(self, tiller: Path, bundle: Path, work: Path, judges: Path):
+    def __init__(self, tiller: Path, bundle: Path, work: Path, judges: Path, clips: int):
         self.tiller, self.work, self.judges, self.commands = tiller.resolve(), work, judges.resolve(), []
         self.environment = os.environ | {"TILLER_BUNDLE": str(bundle.resolve())}
+        self.of = {"bundle": hashlib.sha256((bundle / "bundle.json").read_bytes()).hexdigest(), "clips": clips}
 
     def __call__(self, name: str, *arguments) -> dict:
         """The JSON of a command; kept as `name.json`, and taken from there the next time."""
         arguments = [str(argument) for argument in arguments]
-        self.commands.append("tiller lab " + shlex.join(a.replace(str(self.judges), "JUDGES") for a in arguments))
-        kept = self.work / f"{name}.json"
-        if not kept.exists():
-            print(self.commands[-1], flush=True)
-            done = subprocess.run([self.tiller, "lab", *arguments, "--quiet", "--json"], cwd=self.work, env=self.environment,
-                                  stdout=subprocess.PIPE, text=True, check=False)
-            if done.returncode:
-                raise SystemExit(f"`{self.commands[-1]}` did not finish; the same command goes on from here")
-            partial = kept.with_suffix(".partial")
-            partial.write_text(done.stdout)
-            partial.rename(kept)
-        return json.loads(kept.read_text())
+        command = "tiller lab " + shlex.join(a.replace(str(self.judges), "JUDGES") for a in arguments)
+        self.commands.append(command)
+        kept, origin = self.work / f"{name}.json", self.of | {"command": command}
+        if kept.exists():
+            found = json.loads(kept.read_text())
+            if found.get("origin") != origin:
+                raise SystemExit(f"{kept} is of other settings or another bundle: name another folder with --work, or remove this one")
+            return found["found"]
+        print(command, flush=True)
+        done = subprocess.run([self.tiller, "lab", *arguments, "--quiet", "--json"], cwd=self.work, env=self.environment,
+                              stdout=subprocess.PIPE, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"`{command}` did not finish; the same command goes on from here")
+        found = json.loads(done.stdout)
+        partial = kept.with_suffix(".partial")
+        partial.write_text(json.dumps({"origin": origin, "found": found}))
+        partial.rename(kept)
+        return found
 
 
 def make_sets(work: Path, banks: Path, clips: int):
@@ -106,7 +114,7 @@ def main():
     if not (a.judges / "pitch_class.json").exists():
         raise SystemExit(f"{a.judges} lacks judges: run lab_judges.py --judges {a.judges}")
     a.work.mkdir(parents=True, exist_ok=True)
-    lab = Lab(a.tiller, a.bundle, a.work.resolve(), a.judges)
+    lab = Lab(a.tiller, a.bundle, a.work.resolve(), a.judges, a.clips)
     make_sets(lab.work, a.banks.resolve(), a.clips)
     found = {"clips": a.clips, "seeds": a.seeds, "where": where(lab), "genres": steer(lab, GENRES, a.seeds),
              "instruments": steer(lab, INSTRUMENTS, a.seeds), "harmony": steer(lab, HARMONY, a.seeds)}
