@@ -106,7 +106,7 @@ impl Folds {
 }
 
 /// The tracks of some classes by what they belong to, with the classes of each group.
-fn groups(samples: &Samples, classes: &[usize]) -> Vec<(BTreeSet<usize>, Vec<usize>)> {
+pub(super) fn groups(samples: &Samples, classes: &[usize]) -> Vec<(BTreeSet<usize>, Vec<usize>)> {
     let mut groups: BTreeMap<i64, (BTreeSet<usize>, Vec<usize>)> = BTreeMap::new();
     for (number, track) in
         samples.tracks().iter().enumerate().filter(|(_, track)| classes.contains(&track.class))
