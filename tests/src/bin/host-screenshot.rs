@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clack_extensions::gui::{GuiApiType, GuiConfiguration, PluginGui, Window};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-use tiller_tests::scene::Scene;
+use tiller_tests::scene::{Scene, takes};
 use tiller_tests::{AudioSettings, Instance, Pace, Pass, PluginFile, fixture};
 use x11rb::connection::Connection;
 use x11rb::protocol::xproto::{
@@ -50,26 +50,39 @@ struct Shown {
     /// Seconds of the song.
     at: f64,
     seconds: f64,
-    /// How strongly it is steered in the end.
-    strength: f64,
     /// Seconds of its fades.
     fades: (f64, f64),
 }
 
+/// The oldest first. That one is removed before the last picture, whose list has room for three.
 const TAKES: [Shown; 3] = [
-    Shown { prompt: "a calm piano melody", at: 0.0, seconds: 8.0, strength: 1.0, fades: (0.0, 2.0) },
-    Shown { prompt: "trumpet, bass and drums", at: 8.0, seconds: 6.0, strength: -0.5, fades: (0.0, 0.0) },
-    Shown { prompt: "a slow organ", at: 4.0, seconds: 8.0, strength: 0.5, fades: (2.0, 1.0) },
+    Shown { prompt: "trumpet, bass and drums", at: 8.0, seconds: 6.0, fades: (0.0, 0.0) },
+    Shown { prompt: "a calm piano melody", at: 0.0, seconds: 8.0, fades: (0.0, 2.0) },
+    Shown { prompt: "a slow organ", at: 4.0, seconds: 8.0, fades: (2.0, 1.0) },
 ];
 /// A take that is under way on the last picture, which has none of the clicks: long enough not to be ready before it.
 const LAST: &str = "editor.png";
-const UNDERWAY: (&str, f64, f64) = ("strings, slow", 12.0, 12.0);
+const UNDERWAY: Shown = Shown { prompt: "strings, slow", at: 12.0, seconds: 12.0, fades: (0.0, 0.0) };
 /// What the takes are steered to, if the bundle has it.
 const CONCEPT: &str = "drums";
 /// Longest a take may take to render.
 const LIMIT: Duration = Duration::from_secs(120);
-/// How long the editor may take to open, and to draw what a click changed.
+/// How long the editor may take to open, and to begin to draw what a click changed.
 const SETTLE: [Duration; 2] = [Duration::from_secs(4), Duration::from_secs(1)];
+
+impl Shown {
+    fn scene(&self) -> Result<Scene> {
+        let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
+        Ok(Scene { prompt: self.prompt.into(), seed: 1, seconds: self.seconds, concept, at: self.at })
+    }
+
+    /// Plays the song's one automation lane over the take: up until 8 s, then down. A take that had other strengths from
+    /// the pass before would be made again.
+    fn rehearse(&self, scene: &Scene, instance: &mut Instance) -> Result<()> {
+        scene.rehearse(instance, |second| 1.0 - (self.at + second - 8.0).abs() / 8.0)?;
+        Ok(())
+    }
+}
 
 fn main() -> Result<()> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
@@ -77,11 +90,10 @@ fn main() -> Result<()> {
     let plugin = PluginFile::load(clap)?;
     let mut instance = plugin.instantiate()?;
     instance.activate(AudioSettings::default())?;
-    for Shown { prompt, at, seconds, strength, .. } in TAKES {
-        let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
-        let scene = Scene { prompt: prompt.into(), seed: 1, seconds, concept, at };
+    for shown in &TAKES {
+        let scene = shown.scene()?;
         scene.apply(&mut instance)?;
-        scene.rehearse(&mut instance, |second| strength * second / seconds)?;
+        shown.rehearse(&scene, &mut instance)?;
         scene.generate(&mut instance, LIMIT)?;
     }
     let arranged = instance.state()?.with_project(|project| {
@@ -144,16 +156,19 @@ fn photograph(
             press(connection, root.root, editor, click)?;
             settle(connection, instance, drawing)?;
         }
-        capture(connection, window, (width, height), &folder.join(picture.file))?;
+        let pixels = still(connection, instance, window, (width, height))?;
+        write_png(&folder.join(picture.file), width, height, &pixels)?;
     }
     press(connection, root.root, editor, &NOWHERE)?;
-    let (prompt, at, seconds) = UNDERWAY;
-    let concept = Some(fixture::vector(CONCEPT)?.concept().to_owned());
-    let scene = Scene { prompt: prompt.into(), seed: 1, seconds, concept, at };
+    let newer = takes(instance)?.split_off(1);
+    let fewer = instance.state()?.with_project(|project| project["takes"] = newer.into())?;
+    instance.restore(&fewer)?;
+    let scene = UNDERWAY.scene()?;
     scene.apply(instance)?;
+    UNDERWAY.rehearse(&scene, instance)?;
     scene.press(instance)?;
     settle(connection, instance, drawing)?;
-    capture(connection, window, (width, height), &folder.join(LAST))?;
+    write_png(&folder.join(LAST), width, height, &capture(connection, window, (width, height))?)?;
     let handle = instance.raw().plugin_handle();
     gui.destroy(&handle);
     connection.destroy_window(window)?;
@@ -161,8 +176,29 @@ fn photograph(
     Ok(())
 }
 
-/// Writes a picture of a window.
-fn capture(connection: &RustConnection, window: u32, (width, height): (u16, u16), path: &Path) -> Result<()> {
+/// The pixels of a window once they have not changed for a moment: until then a folder may not be counted yet, or a take be
+/// under way.
+fn still(
+    connection: &RustConnection,
+    instance: &mut Instance,
+    window: u32,
+    size: (u16, u16),
+) -> Result<Vec<u8>> {
+    let start = Instant::now();
+    let mut before = capture(connection, window, size)?;
+    while start.elapsed() < LIMIT {
+        settle(connection, instance, SETTLE[1])?;
+        let now = capture(connection, window, size)?;
+        if now == before {
+            return Ok(now);
+        }
+        before = now;
+    }
+    bail!("the editor did not stand still within {} s", LIMIT.as_secs())
+}
+
+/// The pixels of a window: blue, green, red and padding.
+fn capture(connection: &RustConnection, window: u32, (width, height): (u16, u16)) -> Result<Vec<u8>> {
     let image = connection
         .get_image(ImageFormat::Z_PIXMAP, window, 0, 0, width, height, u32::MAX)?
         .reply()
@@ -171,7 +207,7 @@ fn capture(connection: &RustConnection, window: u32, (width, height): (u16, u16)
         image.data.len() == usize::from(width) * usize::from(height) * 4,
         "the display has no 32-bit pixels"
     );
-    write_png(path, width, height, &image.data)
+    Ok(image.data)
 }
 
 /// Lets the editor draw. A host with an open one goes on processing.
