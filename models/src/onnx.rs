@@ -131,8 +131,8 @@ pub struct Attribute {
     pub s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Opaque>,
-    #[prost(message, optional, tag = "6")]
-    pub g: Option<Opaque>,
+    #[prost(message, optional, boxed, tag = "6")]
+    pub g: Option<Box<Graph>>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
     #[prost(message, repeated, tag = "10")]
@@ -152,6 +152,7 @@ pub mod attribute_kind {
     pub const FLOAT: i32 = 1;
     pub const INT: i32 = 2;
     pub const STRING: i32 = 3;
+    pub const GRAPH: i32 = 5;
     pub const INTS: i32 = 7;
 }
 

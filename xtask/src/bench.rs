@@ -150,6 +150,7 @@ fn plan(
     let quick = options.quick;
     json!({
         "roof": program("memory".to_owned(), &worker, &[]),
+        "roof_megabytes": 512,
         "programs": programs,
         "positions": if quick { [10, 40, 80] } else { [50, 500, 1_500] },
         "takes": [1, 2, 4],

@@ -20,7 +20,9 @@ pub fn check(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
         check_graph(root, manifest, name, &contract::decoder(architecture, precision))?;
     }
     check_graph(root, manifest, &graphs.encodec_encode, &contract::encodec_encode(architecture))?;
-    check_graph(root, manifest, &graphs.encodec_latent, &contract::encodec_latent(architecture))?;
+    for name in [Some(&graphs.encodec_latent), graphs.encodec_latent_int8.as_ref()].into_iter().flatten() {
+        check_graph(root, manifest, name, &contract::encodec_latent(architecture))?;
+    }
     check_graph(root, manifest, &graphs.encodec_wave, &contract::encodec_wave(architecture))
 }
 
@@ -48,7 +50,7 @@ fn check_graph(
         )));
     }
     let graph = model.graph.ok_or_else(|| invalid("holds no graph".into()))?;
-    check_self_contained(&graph).map_err(invalid)?;
+    check_self_contained(&graph, Depth::Graph).map_err(invalid)?;
     for tensor in &graph.initializer {
         check_tensor(manifest, name, tensor)
             .map_err(|what| invalid(format!("stores its tensor {:?} {what}", tensor.name)))?;
@@ -57,15 +59,29 @@ fn check_graph(
     check_ports("output", &signature.outputs, &graph.output).map_err(invalid)
 }
 
-/// Weights may hide in subgraphs, attributes and sparse tensors; a bundle's graphs have none of them.
-fn check_self_contained(graph: &Graph) -> Result<(), String> {
+/// Where a graph is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depth {
+    /// In a file.
+    Graph,
+    /// In a node.
+    Body,
+}
+
+/// Weights may hide in attributes and sparse tensors; a bundle's graphs have none of them. A graph inside a graph is what a
+/// `Scan` repeats, which ends with its input; it brings no tensors, and no graph of its own.
+fn check_self_contained(graph: &Graph, depth: Depth) -> Result<(), String> {
+    if depth == Depth::Body && !graph.initializer.is_empty() {
+        return Err("has a node Scan with tensors inside, which stand beside it in a bundle's graphs".into());
+    }
     if !graph.sparse_initializer.is_empty() {
         return Err("holds sparse tensors, which a bundle's graphs do not".into());
     }
     for node in &graph.node {
+        let repeats = depth == Depth::Graph && node.op_type == "Scan" && node.domain.is_empty();
         let hides = node.attribute.iter().any(|attribute| {
             attribute.t.is_some()
-                || attribute.g.is_some()
+                || attribute.g.is_some() && !repeats
                 || attribute.sparse_tensor.is_some()
                 || !attribute.tensors.is_empty()
                 || !attribute.graphs.is_empty()
@@ -73,6 +89,9 @@ fn check_self_contained(graph: &Graph) -> Result<(), String> {
         });
         if hides {
             return Err(format!("has a node {} with a graph or tensor inside", node.op_type));
+        }
+        for body in node.attribute.iter().filter_map(|attribute| attribute.g.as_deref()) {
+            check_self_contained(body, Depth::Body)?;
         }
     }
     Ok(())
@@ -145,5 +164,40 @@ fn check_ports(side: &str, expected: &[Port], found: &[ValueInfo]) -> Result<(),
     match found.iter().find(|info| !expected.iter().any(|port| port.name == info.name)) {
         Some(info) => Err(format!("has an unknown {side} {:?}", info.name)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::{Attribute, Node};
+
+    /// A graph with one node that holds `body`.
+    fn around(kind: &str, domain: &str, body: Graph) -> Graph {
+        let attribute = vec![Attribute { g: Some(Box::new(body)), ..Attribute::default() }];
+        let (op_type, domain) = (kind.into(), domain.into());
+        Graph { node: vec![Node { op_type, domain, attribute, ..Node::default() }], ..Graph::default() }
+    }
+
+    #[test]
+    fn what_a_scan_repeats_is_the_only_graph_inside_a_node() {
+        assert_eq!(check_self_contained(&around("Scan", "", Graph::default()), Depth::Graph), Ok(()));
+        for (kind, domain) in [("Loop", ""), ("If", ""), ("Scan", MICROSOFT)] {
+            let error = check_self_contained(&around(kind, domain, Graph::default()), Depth::Graph);
+            assert!(error.unwrap_err().contains("graph or tensor inside"), "{kind} of {domain:?}");
+        }
+        let twice = around("Scan", "", around("Scan", "", Graph::default()));
+        assert!(check_self_contained(&twice, Depth::Graph).unwrap_err().contains("graph or tensor inside"));
+    }
+
+    #[test]
+    fn what_a_scan_repeats_brings_no_tensors() {
+        let weight = vec![Tensor::default()];
+        let body = around("Scan", "", Graph { initializer: weight, ..Graph::default() });
+        assert!(check_self_contained(&body, Depth::Graph).unwrap_err().contains("tensors inside"));
+        let attribute = vec![Attribute { t: Some(crate::onnx::Opaque {}), ..Attribute::default() }];
+        let node = vec![Node { op_type: "Constant".into(), attribute, ..Node::default() }];
+        let body = around("Scan", "", Graph { node, ..Graph::default() });
+        assert!(check_self_contained(&body, Depth::Graph).unwrap_err().contains("node Constant"));
     }
 }

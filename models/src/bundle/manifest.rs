@@ -117,6 +117,9 @@ pub struct Graphs {
     pub encodec_encode: String,
     /// Codes to latent, with carried LSTM state.
     pub encodec_latent: String,
+    /// The same with an LSTM of 8-bit weights, for processors. Bundles without it are decoded in single precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encodec_latent_int8: Option<String>,
     /// Latent to audio.
     pub encodec_wave: String,
 }

@@ -59,9 +59,8 @@ impl Bundle {
             &listed.encodec_latent,
             &listed.encodec_wave,
         ];
-        for name in
-            fixed.into_iter().chain(listed.decoder.values()).map(String::as_str).chain([TOKENIZER_FILE])
-        {
+        let others = listed.decoder.values().chain(&listed.encodec_latent_int8);
+        for name in fixed.into_iter().chain(others).map(String::as_str).chain([TOKENIZER_FILE]) {
             if !manifest.files.contains_key(name) {
                 return Err(invalid(format!("{name} is not among its listed files")));
             }
@@ -168,6 +167,12 @@ impl Bundle {
     #[must_use]
     pub fn encodec_latent(&self) -> PathBuf {
         self.root.join(&self.manifest.graphs.encodec_latent)
+    }
+
+    /// The graph from codes to latent with an LSTM of 8-bit weights, if the bundle has it.
+    #[must_use]
+    pub fn encodec_latent_int8(&self) -> Option<PathBuf> {
+        self.manifest.graphs.encodec_latent_int8.as_ref().map(|name| self.root.join(name))
     }
 
     /// The graph from latent to audio.

@@ -9,6 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::codec_layers::{Layers, Place};
 use super::config::CodecConfig;
 use super::graph::GraphBuilder;
+use crate::bundle::Precision;
 use crate::bundle::contract::Signature;
 
 /// Writes `encodec_encode.onnx`.
@@ -58,22 +59,27 @@ pub fn write_encode(
     layers.graph.finish()
 }
 
-/// Writes `encodec_latent.onnx`.
+/// Writes `{name}.onnx`, from codes to latent. Its LSTM is in single precision if `precision` is, else of 8 bits.
 pub fn write_latent(
     folder: &Path,
+    name: &str,
     signature: &Signature,
     checkpoint: &Checkpoint,
     config: &CodecConfig,
     codebooks: usize,
+    precision: Precision,
 ) -> Result<(), ImportError> {
-    let graph = GraphBuilder::create(folder, "encodec_latent", signature)?;
+    let graph = GraphBuilder::create(folder, name, signature)?;
     let mut layers = Layers { graph, checkpoint, config };
     let mut place = Place::new("decoder");
     let width = config.latent_width();
     let mut x = layers.embed(codebooks)?;
     x = layers.trim_context(&x);
     x = layers.bare_convolution(&x, &place.next(), [width, config.hidden_size, config.kernel_size], 1, 1)?;
-    x = layers.lstm(&x, &place.next(), width, true)?;
+    x = match precision {
+        Precision::F32 | Precision::F16 => layers.lstm(&x, &place.next(), width, true)?,
+        Precision::Int8 | Precision::Int4 => layers.quantised_lstm(&x, &place.next(), width)?,
+    };
     layers.graph.op("Identity", &[&x]).named("latent");
     layers.graph.finish()
 }

@@ -35,6 +35,8 @@ impl Value {
 pub struct GraphBuilder {
     path: PathBuf,
     graph: onnx::Graph,
+    /// The graph inside a node that is being built, if one is.
+    body: Option<onnx::Graph>,
     data: DataFile,
     constants: HashMap<(Element, Vec<i64>, Vec<u8>), Value>,
 }
@@ -49,7 +51,8 @@ impl GraphBuilder {
             ..onnx::Graph::default()
         };
         let data = DataFile::create(folder, format!("{name}.onnx.data"))?;
-        Ok(Self { path: folder.join(format!("{name}.onnx")), graph, data, constants: HashMap::new() })
+        let path = folder.join(format!("{name}.onnx"));
+        Ok(Self { path, graph, body: None, data, constants: HashMap::new() })
     }
 
     /// An input of the signature.
@@ -59,14 +62,37 @@ impl GraphBuilder {
 
     /// Begins a node of the standard operator set.
     pub fn op<'graph>(&'graph mut self, kind: &str, inputs: &[&Value]) -> Op<'graph> {
-        let number = self.graph.node.len();
+        let (prefix, graph) = match &mut self.body {
+            Some(body) => (format!("{}_", body.name), body),
+            None => (String::new(), &mut self.graph),
+        };
+        let number = graph.node.len();
         let node = Node {
             input: inputs.iter().map(|value| value.0.clone()).collect(),
-            name: format!("{kind}_{number}"),
+            name: format!("{prefix}{kind}_{number}"),
             op_type: kind.into(),
             ..Node::default()
         };
-        Op { graph: &mut self.graph, node }
+        Op { graph, node }
+    }
+
+    /// A graph for a node to hold, with a name that no other has; `build` adds its nodes. Its tensors stay in the graph
+    /// around it, whose values it sees.
+    pub fn body(
+        &mut self,
+        name: &str,
+        signature: &Signature,
+        build: impl FnOnce(&mut Self) -> Result<(), ImportError>,
+    ) -> Result<Body, ImportError> {
+        self.body = Some(onnx::Graph {
+            name: name.into(),
+            input: signature.inputs.iter().map(value_info).collect(),
+            output: signature.outputs.iter().map(value_info).collect(),
+            ..onnx::Graph::default()
+        });
+        let built = build(self);
+        let body = self.body.take().unwrap_or_default();
+        built.map(|()| Body(body))
     }
 
     /// A weight.
@@ -171,6 +197,9 @@ impl GraphBuilder {
     }
 }
 
+/// A graph inside a node.
+pub struct Body(onnx::Graph);
+
 /// A node under construction; it joins the graph when its outputs are named.
 pub struct Op<'graph> {
     graph: &'graph mut onnx::Graph,
@@ -214,6 +243,13 @@ impl Op<'_> {
     pub fn text(mut self, name: &str, value: &str) -> Self {
         let s = Some(value.as_bytes().to_vec());
         self.node.attribute.push(Attribute { s, ..named(name, attribute_kind::STRING) });
+        self
+    }
+
+    /// Sets a graph that the node runs.
+    pub fn body(mut self, name: &str, body: Body) -> Self {
+        let g = Some(Box::new(body.0));
+        self.node.attribute.push(Attribute { g, ..named(name, attribute_kind::GRAPH) });
         self
     }
 

@@ -10,6 +10,7 @@ mod clap;
 mod codec;
 mod codec_geometry;
 mod codec_layers;
+mod codec_lstm;
 mod config;
 mod cross;
 mod decoder;
@@ -158,7 +159,13 @@ pub fn import(
     let codec = &config.audio_encoder;
     let codebooks = architecture.codebooks_of_stream();
     codec::write_encode(folder, &contract::encodec_encode(&architecture), &checkpoint, codec, codebooks)?;
-    codec::write_latent(folder, &contract::encodec_latent(&architecture), &checkpoint, codec, codebooks)?;
+    let latent = contract::encodec_latent(&architecture);
+    codec::write_latent(folder, "encodec_latent", &latent, &checkpoint, codec, codebooks, Precision::F32)?;
+    let quantised = asked.contains(&Precision::Int8) || asked.contains(&Precision::Int4);
+    if quantised {
+        let (name, precision) = ("encodec_latent.int8", Precision::Int8);
+        codec::write_latent(folder, name, &latent, &checkpoint, codec, codebooks, precision)?;
+    }
     codec::write_wave(folder, &contract::encodec_wave(&architecture), &checkpoint, codec)?;
     // Its pages would otherwise count beside those of the running model.
     drop(checkpoint);
@@ -183,6 +190,7 @@ pub fn import(
             decoder: decoders,
             encodec_encode: "encodec_encode.onnx".into(),
             encodec_latent: "encodec_latent.onnx".into(),
+            encodec_latent_int8: quantised.then(|| "encodec_latent.int8.onnx".into()),
             encodec_wave: "encodec_wave.onnx".into(),
         },
         // The int4 decoder is not there yet.

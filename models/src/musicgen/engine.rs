@@ -113,7 +113,7 @@ impl Engine {
             decoder_with_heads: Graph::edited(decoder.clone(), session, super::heads::with_output),
             decoder: Graph::repeated(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
-            encodec_latent: graph(bundle.encodec_latent()),
+            encodec_latent: graph(Self::latent_graph(bundle, precision, provider)),
             encodec_wave: graph(bundle.encodec_wave()),
         });
         engines.push((key, Arc::downgrade(&engine)));
@@ -136,6 +136,16 @@ impl Engine {
         let manifest = bundle.manifest();
         let has_half = manifest.graphs.decoder.contains_key(&Precision::F16);
         if provider == Provider::Cuda && has_half { Precision::F16 } else { manifest.default_precision }
+    }
+
+    /// The graph from codes to latent that goes with a decoder of `precision` on `provider`: with weights of 8 bits beside
+    /// such of integers on the processor, if the bundle has it. Elsewhere a kernel started for each frame costs more than
+    /// reading the weights.
+    #[must_use]
+    pub fn latent_graph(bundle: &Bundle, precision: Precision, provider: Provider) -> PathBuf {
+        let integers = matches!(precision, Precision::Int8 | Precision::Int4);
+        let quantised = bundle.encodec_latent_int8().filter(|_| integers && provider == Provider::Cpu);
+        quantised.unwrap_or_else(|| bundle.encodec_latent())
     }
 
     /// Loads every graph that generating and decoding need, so that the first take begins at once.

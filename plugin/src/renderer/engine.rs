@@ -113,7 +113,8 @@ impl Setup {
         Ok(engine)
     }
 
-    /// What decodes the recipe's tokens. A recipe that names its bundle needs no bundle for this.
+    /// What decodes the recipe's tokens. A recipe that names its bundle and precision needs no bundle for
+    /// this.
     fn decoder(&self) -> Result<Decoder, String> {
         let provider = self.settings.provider.parse::<Provider>().map_err(sentence)?;
         let runtime = Runtime::get().map_err(sentence)?.version().to_string();
@@ -121,7 +122,11 @@ impl Setup {
             "" => open_bundle(&self.settings, &|| self.cancel.is_cancelled())?.id().to_owned(),
             named => named.to_owned(),
         };
-        Ok(Decoder { bundle, provider: provider.to_string(), runtime })
+        let precision = match self.recipe.precision.as_str() {
+            "" => Engine::default_precision(&self.bundle()?, provider).to_string(),
+            named => named.to_owned(),
+        };
+        Ok(Decoder { bundle, precision, provider: provider.to_string(), runtime })
     }
 
     /// The bundle the recipe names, or the one in use if it names none.

@@ -101,6 +101,8 @@ pub type Identify = Box<dyn FnOnce() -> Result<Decoder, String>>;
 pub struct Decoder {
     /// The bundle's id.
     pub bundle: String,
+    /// Precision of the take's decoder, which the codec's goes with.
+    pub precision: String,
     /// Execution provider.
     pub provider: String,
     /// ONNX Runtime's version.
@@ -113,6 +115,7 @@ impl Decoder {
     pub fn of(made: &Made) -> Self {
         Self {
             bundle: made.recipe.model_sha256.clone(),
+            precision: made.recipe.precision.clone(),
             provider: made.by.provider.clone(),
             runtime: made.by.runtime.clone(),
         }

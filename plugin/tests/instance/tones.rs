@@ -88,8 +88,8 @@ impl Studio for Tones {
     }
 
     fn decoder(&self, recipe: &Recipe, _settings: &Settings) -> Identify {
-        let bundle = recipe.model_sha256.clone();
-        Box::new(|| Ok(Decoder { bundle, provider: "fork".into(), runtime: "1".into() }))
+        let (bundle, precision) = (recipe.model_sha256.clone(), recipe.precision.clone());
+        Box::new(|| Ok(Decoder { bundle, precision, provider: "fork".into(), runtime: "1".into() }))
     }
 
     fn model(&mut self, _settings: &Settings) -> Result<ModelCard, String> {

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 use tiller_models::encodec::StreamDecoder;
 use tiller_models::musicgen::{Engine, Take};
+use tiller_models::runtime::Provider;
 
 use super::output::{Reporting, Wav};
 use super::{EngineArguments, Outcome, open_bundle};
@@ -41,7 +42,12 @@ impl Replay {
         }
         let codec = &bundle.architecture().codec;
         let mut wav = Wav::create(&self.out, codec.sample_rate, codec.channels)?;
-        let engine = Engine::load(&bundle, &self.engine.options())?;
+        let mut options = self.engine.options();
+        // The codec's precision goes with the decoder's, which need not run here.
+        if options.provider == Provider::Cpu && bundle.decoder(take.recipe.precision).is_ok() {
+            options.precision.get_or_insert(take.recipe.precision);
+        }
+        let engine = Engine::load(&bundle, &options)?;
         let mut decoder = StreamDecoder::new(&engine);
         let bar = self.reporting.bar(take.codes.frames(), "decoding");
         for frame in 0..take.codes.frames() {

@@ -10,7 +10,7 @@ use tiller_models::runtime;
 use crate::renderer::studio::Decoder;
 
 /// SHA-256 over everything that decides a take's decoded samples: its tokens, the bundle (whose id covers the codec's
-/// graphs), the execution provider, ONNX Runtime's version, the processor's instruction sets, and the revision of
+/// graphs), the precision (which decides between them), the execution provider, ONNX Runtime's version, the processor's instruction sets, and the revision of
 /// Tiller's own decoding. Not the host's sample rate: audio is kept at the model's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key([u8; 32]);
@@ -21,7 +21,7 @@ impl Key {
     pub fn of(codes: &Codes, decoder: &Decoder) -> Self {
         let mut hash = Sha256::new();
         let processor = runtime::processor();
-        for text in [&decoder.bundle, &decoder.provider, &decoder.runtime, &processor] {
+        for text in [&decoder.bundle, &decoder.precision, &decoder.provider, &decoder.runtime, &processor] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
@@ -53,7 +53,12 @@ mod tests {
     use super::*;
 
     fn decoder() -> Decoder {
-        Decoder { bundle: "b".into(), provider: "cpu".into(), runtime: "1.24.4".into() }
+        Decoder {
+            bundle: "b".into(),
+            precision: "int8".into(),
+            provider: "cpu".into(),
+            runtime: "1.24.4".into(),
+        }
     }
 
     fn codes(rows: Vec<Vec<u16>>) -> Codes {
@@ -68,10 +73,11 @@ mod tests {
             Key::of(&codes(vec![vec![1, 2], vec![3, 5]]), &decoder()),
             Key::of(&codes(vec![vec![1, 2, 3, 4]]), &decoder()),
             Key::of(&tokens, &Decoder { bundle: "c".into(), ..decoder() }),
+            Key::of(&tokens, &Decoder { precision: "f32".into(), ..decoder() }),
             Key::of(&tokens, &Decoder { provider: "cuda".into(), ..decoder() }),
             Key::of(&tokens, &Decoder { runtime: "1.24.5".into(), ..decoder() }),
             // The same letters, cut elsewhere.
-            Key::of(&tokens, &Decoder { bundle: "bc".into(), provider: "pu".into(), ..decoder() }),
+            Key::of(&tokens, &Decoder { bundle: "bi".into(), precision: "nt8".into(), ..decoder() }),
         ];
         for (i, key) in keys.iter().enumerate() {
             assert!(!keys[..i].contains(key), "{i}");

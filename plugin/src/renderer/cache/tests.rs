@@ -11,7 +11,8 @@ const FOLDER: &str = "TILLER_TEST_CACHE";
 const ROOM: u64 = 1 << 30;
 
 fn key(number: u16) -> Key {
-    let decoder = Decoder { bundle: "b".into(), provider: "cpu".into(), runtime: "1".into() };
+    let decoder =
+        Decoder { bundle: "b".into(), precision: "int8".into(), provider: "cpu".into(), runtime: "1".into() };
     Key::of(&Codes::try_from(vec![vec![number]]).unwrap(), &decoder)
 }
 

@@ -81,7 +81,7 @@ pub fn run(plan: &Plan) -> Result<(Vec<Measured>, Vec<f64>)> {
     let mut roof = Vec::new();
     for round in 0..plan.rounds {
         println!("round {} of {}", round + 1, plan.rounds);
-        roof.push(read_memory(&plan.roof)?);
+        roof.push(read_memory(plan)?);
         turns(plan, &mut all);
     }
     for (worker, measured) in &mut all {
@@ -123,9 +123,9 @@ fn turns(plan: &Plan, all: &mut [(Worker, Measured)]) {
 }
 
 /// In a process of its own, whose memory is nobody else's.
-fn read_memory(program: &Program) -> Result<f64> {
-    let mut worker = Worker::start(program)?;
-    let answer = worker.ask(&json!({ "measure": "roof" }))?;
+fn read_memory(plan: &Plan) -> Result<f64> {
+    let mut worker = Worker::start(&plan.roof)?;
+    let answer = worker.ask(&json!({ "measure": "roof", "megabytes": plan.roof_megabytes }))?;
     worker.finish()?;
     Ok(answer["bytes_per_second"].as_f64().unwrap_or(f64::NAN))
 }

@@ -18,6 +18,8 @@ pub struct Program {
 pub struct Plan {
     /// Who reads memory, to know its roof.
     pub roof: Program,
+    /// How much of it is read at a time, megabytes: several times what the caches hold.
+    pub roof_megabytes: u64,
     /// Whose speed is measured; ratios are to the first.
     pub programs: Vec<Program>,
     /// Positions at which steps are timed.
@@ -54,6 +56,7 @@ impl Plan {
         let programs = plan["programs"].as_array().context("it lists no programs")?;
         let plan = Self {
             roof: program(&plan["roof"]).context("nothing reads memory: `roof` is missing")?,
+            roof_megabytes: plan["roof_megabytes"].as_u64().context("`roof_megabytes` is no number")?,
             programs: programs.iter().map(program).collect::<Result<_>>()?,
             positions: numbers(plan, "positions")?,
             takes: numbers(plan, "takes")?,
@@ -65,6 +68,7 @@ impl Plan {
             out: plan["out"].as_str().context("`out` names no folder")?.into(),
         };
         ensure!(!plan.programs.is_empty() && !plan.positions.is_empty(), "there is nothing to measure");
+        ensure!((1..=65_536).contains(&plan.roof_megabytes), "`roof_megabytes` is from 1 to 65536");
         ensure!(plan.rounds > 0 && plan.steps > 0, "`rounds` and `steps` are at least 1");
         Ok(plan)
     }

@@ -105,6 +105,7 @@ mod tests {
         let program = Program { name: "roof".to_owned(), command: vec!["true".to_owned()] };
         let plan = Plan {
             roof: program,
+            roof_megabytes: 1,
             programs: Vec::new(),
             positions: vec![50],
             takes: vec![1, 4],

@@ -63,7 +63,7 @@ pub(super) fn run(engine: &Arc<Engine>, threads: usize, positions: &[usize]) -> 
     Ok(json!({
         "steps": steps,
         "codec_chunk_frames": CHUNK_FRAMES,
-        "codec_latent": operators(engine, &bundle.encodec_latent(), 2, 0, &latent)?,
+        "codec_latent": operators(engine, &Engine::latent_graph(bundle, engine.precision(), engine.provider()), 2, 0, &latent)?,
         "codec_wave": operators(engine, &bundle.encodec_wave(), 2, 0, &wave)?,
     }))
 }

@@ -6,20 +6,15 @@ use std::time::Instant;
 
 use super::Fallible;
 
-/// Bytes read in a pass: several times the largest cache of usual processors.
-const BYTES: usize = 512 << 20;
 /// Passes, of which the fastest counts: a roof is what is reached undisturbed.
 const PASSES: usize = 4;
 
-/// Bytes a second that `threads` threads read together from memory that no cache holds.
+/// Bytes a second that `threads` threads read together when they pass over `bytes`: those of memory if that is several times
+/// what the caches hold.
 ///
 /// # Errors
 /// A system that starts no thread.
-pub(super) fn read_bandwidth(threads: NonZeroUsize) -> Fallible<f64> {
-    bandwidth_of(BYTES, threads)
-}
-
-fn bandwidth_of(bytes: usize, threads: NonZeroUsize) -> Fallible<f64> {
+pub(super) fn read_bandwidth(bytes: usize, threads: NonZeroUsize) -> Fallible<f64> {
     // Two buffers that are found to be equal: the C library compares them with the widest loads there are, whatever this
     // program was built with. Ones, because the system would lend one page for all zeros.
     let one = vec![1_u8; bytes / 2];
@@ -48,7 +43,7 @@ mod tests {
 
     #[test]
     fn reading_takes_a_plausible_time() {
-        let bandwidth = bandwidth_of(8 << 20, NonZeroUsize::MIN).unwrap();
+        let bandwidth = read_bandwidth(8 << 20, NonZeroUsize::MIN).unwrap();
         assert!((1e7..1e13).contains(&bandwidth), "{bandwidth}");
     }
 }

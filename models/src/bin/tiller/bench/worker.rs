@@ -34,8 +34,8 @@ enum Question {
     Idle { seconds: f64 },
     /// The most memory that was in use.
     Memory {},
-    /// How fast memory can be read.
-    Roof {},
+    /// How fast memory can be read, passing over so many megabytes.
+    Roof { megabytes: NonZeroUsize },
 }
 
 /// Answers questions until the input ends.
@@ -89,9 +89,10 @@ impl Worker<'_> {
                 json!({ "processor_seconds": used()? - before })
             }
             Question::Memory {} => json!({ "peak_megabytes": process::peak_megabytes() }),
-            Question::Roof {} => {
+            Question::Roof { megabytes } => {
                 let threads = self.bench.engine.threads.or_else(|| std::thread::available_parallelism().ok());
-                let bandwidth = roof::read_bandwidth(threads.unwrap_or(NonZeroUsize::MIN))?;
+                let bandwidth =
+                    roof::read_bandwidth(megabytes.get() << 20, threads.unwrap_or(NonZeroUsize::MIN))?;
                 json!({ "bytes_per_second": bandwidth })
             }
         })
