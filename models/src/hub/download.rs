@@ -34,6 +34,13 @@ enum Stop {
     Refused(HubError),
 }
 
+impl Stop {
+    /// The part cannot be written.
+    fn storing(part: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        |error| Self::Refused(HubError::storing(part)(error))
+    }
+}
+
 /// Where the part of `blob` is that is there.
 pub fn part(blob: &Path) -> PathBuf {
     blob.with_extension("part")
@@ -102,11 +109,10 @@ fn receive(
     part: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(), Stop> {
-    let storing = |source| Stop::Refused(HubError::Store { path: part.to_owned(), source });
-    let mut kept = OpenOptions::new().create(true).append(true).open(part).map_err(storing)?;
-    let mut have = kept.metadata().map_err(storing)?.len();
+    let mut kept = OpenOptions::new().create(true).append(true).open(part).map_err(Stop::storing(part))?;
+    let mut have = kept.metadata().map_err(Stop::storing(part))?.len();
     if have > file.size {
-        kept.set_len(0).map_err(storing)?;
+        kept.set_len(0).map_err(Stop::storing(part))?;
         have = 0;
     }
     progress(have);
@@ -118,11 +124,11 @@ fn receive(
         206 if begins_at(&answer, have) => {}
         200 => {
             // The whole file, though a part was asked for.
-            kept.set_len(0).map_err(storing)?;
+            kept.set_len(0).map_err(Stop::storing(part))?;
             have = 0;
         }
         status @ (206 | 416) => {
-            kept.set_len(0).map_err(storing)?;
+            kept.set_len(0).map_err(Stop::storing(part))?;
             return Err(Stop::Broken(format!("status {status} for another range than was asked for")));
         }
         status @ (429 | 500..) => return Err(Stop::Broken(format!("status {status}"))),
@@ -135,7 +141,7 @@ fn receive(
         if count == 0 {
             break;
         }
-        kept.write_all(&block[..count]).map_err(storing)?;
+        kept.write_all(&block[..count]).map_err(Stop::storing(part))?;
         have += count as u64;
         progress(have.min(file.size));
     }
@@ -143,7 +149,7 @@ fn receive(
         std::cmp::Ordering::Less => Err(Stop::Broken("the connection was closed".into())),
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => {
-            kept.set_len(0).map_err(storing)?;
+            kept.set_len(0).map_err(Stop::storing(part))?;
             Err(Stop::Broken("the file is longer than the hub states".into()))
         }
     }
