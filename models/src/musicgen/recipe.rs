@@ -7,6 +7,7 @@ use crate::bundle::{Architecture, Precision};
 use crate::codes::Codes;
 use crate::steering::Steering;
 
+use super::take::misfit;
 use super::{Engine, Sampling};
 
 /// The longest take, in seconds: an hour.
@@ -106,17 +107,8 @@ impl Recipe {
 
 /// What is wrong with the beginning that a take of `frames` is given, as a sentence.
 fn check_opening(opening: &Codes, frames: usize, architecture: &Architecture) -> Result<(), String> {
-    let (codebooks, vocabulary) = (architecture.codebooks, architecture.vocabulary);
-    if opening.codebooks() != codebooks {
-        let found = opening.codebooks();
-        return Err(format!(
-            "what the take begins with has {found} codebooks where the model has {codebooks}"
-        ));
-    }
-    if let Some(code) = opening.largest().filter(|&code| usize::from(code) >= vocabulary) {
-        return Err(format!(
-            "what the take begins with has code {code} where the model's codebooks have {vocabulary} entries"
-        ));
+    if let Some(misfit) = misfit(opening, architecture) {
+        return Err(format!("what the take begins with {misfit}: choose the bundle it was made with"));
     }
     let rate = architecture.frame_rate();
     if opening.frames() >= frames {

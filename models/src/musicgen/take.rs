@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::Bundle;
+use crate::bundle::{Architecture, Bundle};
 use crate::codes::Codes;
 use crate::runtime::Provider;
 
@@ -86,22 +86,21 @@ impl Take {
 
 /// Whether codes of unknown origin fit a bundle.
 pub(crate) fn check_codes(codes: &Codes, bundle: &Bundle) -> Result<(), GenerateError> {
-    let architecture = bundle.architecture();
     let name = &bundle.manifest().name;
-    if codes.codebooks() != architecture.codebooks {
-        return Err(GenerateError::Label(format!(
-            "it has {} codebooks where {name} has {}: choose the bundle it was made with",
-            codes.codebooks(),
-            architecture.codebooks
-        )));
+    misfit(codes, bundle.architecture()).map_or(Ok(()), |misfit| {
+        Err(GenerateError::Label(format!(
+            "it {misfit}: choose the bundle it was made with, which {name} is not"
+        )))
+    })
+}
+
+/// What codes of unknown origin have that a model has not, to follow a name for them; `None` if they fit.
+pub(super) fn misfit(codes: &Codes, architecture: &Architecture) -> Option<String> {
+    let (found, codebooks) = (codes.codebooks(), architecture.codebooks);
+    if found != codebooks {
+        return Some(format!("has {found} codebooks where the model has {codebooks}"));
     }
-    match codes.largest() {
-        Some(largest) if usize::from(largest) >= architecture.vocabulary => {
-            Err(GenerateError::Label(format!(
-                "it has code {largest} where the codebooks of {name} have {} entries: choose the bundle it was made with",
-                architecture.vocabulary
-            )))
-        }
-        _ => Ok(()),
-    }
+    let vocabulary = architecture.vocabulary;
+    let code = codes.largest().filter(|&code| usize::from(code) >= vocabulary)?;
+    Some(format!("has code {code} where the model's codebooks have {vocabulary} entries"))
 }
