@@ -60,6 +60,11 @@ impl Windows {
         self.opening
     }
 
+    /// Positions of a window's first run: its prompt and the first position after it.
+    pub fn first_run(&self, window: usize) -> usize {
+        self.first_new(window).saturating_sub(self.range(window).start) + 1
+    }
+
     /// Steps until the last frame of a window is complete.
     pub fn steps(&self, window: usize) -> usize {
         self.range(window).len() + self.largest_delay
@@ -98,14 +103,12 @@ impl Windows {
         self.range(window).start + step
     }
 
-    /// The first step of frame `frame`'s window that may depend on what happens at that frame; the first of all in the
-    /// take's beginning, which is read in one run.
+    /// The first step of frame `frame`'s window that may depend on what happens at that frame; the first of all in what is
+    /// read in one run: the take's beginning and, without delays, the position after a prompt.
     pub fn first_step_of(&self, frame: usize) -> usize {
-        if frame == 0 || frame < self.opening {
-            0
-        } else {
-            frame - self.range(self.of_frame(frame)).start + self.largest_delay
-        }
+        let window = self.of_frame(frame);
+        let step = frame.saturating_sub(self.range(window).start) + self.largest_delay;
+        if frame == 0 || frame < self.opening || step < self.first_run(window) { 0 } else { step }
     }
 
     /// The first step of the take, of those at which it reads a token for the first time, whose tokens read may depend on
@@ -134,15 +137,20 @@ mod tests {
     use super::*;
 
     fn windows(window: usize, frames: usize, codebooks: usize) -> Windows {
-        let kept = window * 12 / 30;
-        Windows {
-            frames,
-            window,
-            stride: window - kept,
-            delays: (0..codebooks).collect(),
-            largest_delay: codebooks - 1,
-            opening: 0,
-        }
+        delayed(window, frames, (0..codebooks).collect())
+    }
+
+    fn delayed(window: usize, frames: usize, delays: Vec<usize>) -> Windows {
+        let largest_delay = delays.iter().copied().max().unwrap_or(0);
+        Windows { frames, window, stride: window - window * 12 / 30, delays, largest_delay, opening: 0 }
+    }
+
+    /// Delays of mono models, of stereo models, whose left and right are delayed alike, and none.
+    fn delays() -> impl Strategy<Value = Vec<usize>> {
+        let lagging = |(codebooks, streams): (usize, usize)| -> Vec<usize> {
+            (0..codebooks * streams).map(|codebook| codebook / streams).collect()
+        };
+        prop_oneof![(1_usize..6, 1_usize..3).prop_map(lagging), (1_usize..4).prop_map(|k| vec![0; k])]
     }
 
     #[test]
@@ -187,15 +195,35 @@ mod tests {
         assert_eq!([0, 1_499, 1_500, 2_399, 2_400].map(|f| windows.of_frame(f)), [0, 0, 1, 1, 2]);
     }
 
+    #[test]
+    fn left_and_right_of_a_frame_are_made_in_the_same_step() {
+        let windows = delayed(30, 100, vec![0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!((windows.steps(0), windows.complete(0, 3), windows.complete(0, 4)), (33, 0, 1));
+        let made = |step| (0..8).map(|codebook| windows.produced(0, step, codebook)).collect::<Vec<_>>();
+        assert_eq!(made(1), [Some(1), Some(1), Some(0), Some(0), None, None, None, None]);
+        assert_eq!(made(32)[4..], [None, None, Some(29), Some(29)]);
+    }
+
+    #[test]
+    fn without_delays_the_frame_after_a_prompt_begins_with_its_whole_run() {
+        let windows = Windows { opening: 10, ..delayed(30, 100, vec![0; 4]) };
+        assert_eq!([9, 10, 11, 29].map(|frame| windows.first_step_of(frame)), [0, 0, 11, 29]);
+        // The next window's prompt is frames 18 to 29.
+        assert_eq!([30, 31].map(|frame| windows.first_step_of(frame)), [0, 13]);
+    }
+
     proptest! {
         #[test]
         fn every_token_is_produced_once_as_new_and_before_it_is_read(
-            window in 1_usize..40, frames in 1_usize..200, codebooks in 1_usize..6,
+            window in 1_usize..40, frames in 1_usize..200, delays in delays(), opening in 0_usize..200,
         ) {
-            let windows = windows(window, frames, codebooks);
-            let mut made = vec![vec![0; frames]; codebooks];
-            let mut complete = 0;
-            for index in 0.. {
+            let opening = opening % frames;
+            let windows = Windows { opening, ..delayed(window, frames, delays) };
+            let codebooks = windows.delays.len();
+            let known: Vec<_> = (0..frames).map(|frame| usize::from(frame < opening)).collect();
+            let mut made = vec![known; codebooks];
+            let mut complete = opening;
+            for index in windows.of_frame(opening).. {
                 for step in 0..windows.steps(index) {
                     for (codebook, row) in made.iter_mut().enumerate() {
                         if let Some(frame) = windows.read(index, step, codebook) {
@@ -204,6 +232,8 @@ mod tests {
                         if let Some(frame) = windows.produced(index, step, codebook)
                             && frame >= windows.first_new(index)
                         {
+                            // Of the positions of one run, only the last one's tokens are drawn.
+                            prop_assert!(step + 1 >= windows.first_run(index));
                             row[frame] += 1;
                             prop_assert_eq!(windows.of_frame(frame), index);
                         }
@@ -222,17 +252,20 @@ mod tests {
 
         #[test]
         fn what_is_independent_of_a_frame_is_made_before_its_first_step(
-            window in 1_usize..40, frames in 1_usize..200, codebooks in 1_usize..6, at in 0_usize..200,
+            window in 1_usize..40, frames in 1_usize..200, delays in delays(), at in 0_usize..200,
+            opening in 0_usize..200,
         ) {
-            let windows = windows(window, frames, codebooks);
-            let at = at % frames;
-            let index = windows.of_frame(at);
-            for codebook in 0..codebooks {
+            let (at, opening) = (at % frames, opening % frames);
+            let windows = Windows { opening, ..delayed(window, frames, delays) };
+            let index = windows.of_frame(at.max(opening));
+            let first = windows.first_step_of(at);
+            prop_assert!(first == 0 || first >= windows.first_run(index), "a run is not done in part");
+            for codebook in 0..windows.delays.len() {
                 let kept = windows.independent_of(at, codebook);
-                prop_assert!(at == 0 || kept >= at);
+                prop_assert!(kept >= at.max(opening));
                 for frame in windows.range(index) {
                     let made_before = frame < windows.first_new(index)
-                        || (0..windows.first_step_of(at)).any(|s| windows.produced(index, s, codebook) == Some(frame));
+                        || (0..first).any(|s| windows.produced(index, s, codebook) == Some(frame));
                     prop_assert_eq!(made_before, frame < kept);
                 }
             }
