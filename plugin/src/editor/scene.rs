@@ -7,7 +7,7 @@ use nice_plug::prelude::ParamSetter;
 
 use crate::instance::{Clock, Instance, Press};
 use crate::params::TillerParams;
-use crate::renderer::{ModelCard, Renderer, Status, View, again};
+use crate::renderer::{ModelCard, Renderer, Status, View, again, continue_take};
 use crate::state::{Project, Slot, Take};
 
 /// One frame's snapshot of an instance, and the ways to change it.
@@ -72,6 +72,11 @@ impl<'a> Scene<'a> {
                 Arc::make_mut(take).wanted = Some(recipe);
             }
         });
+    }
+
+    /// Makes a take that goes on from another one, behind the first `frame` frames of it.
+    pub fn continue_take(&self, take: &Arc<Take>, frame: usize) {
+        continue_take(self.instance, take, frame);
     }
 
     /// Tries again what failed.

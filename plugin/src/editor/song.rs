@@ -172,6 +172,9 @@ fn describe(take: &Take) -> String {
         recipe.temperature,
         recipe.top_k,
     );
+    if recipe.opening.is_some() {
+        text.push_str(&format!("\nbegins with {:.1} s of another take", take.opening_seconds()));
+    }
     for steering in &recipe.steering {
         let values = steering.curve.values();
         let (low, high) =

@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::{fit, song, theme};
 use crate::renderer::{Status, TakeView};
 use crate::state::{Anchor, Fades, Fit, Place, Take};
-use crate::timeline::{Landing, Snap, behind, moved};
+use crate::timeline::{Snap, behind, moved};
 
 /// Height of a row.
 const HEIGHT: f32 = 52.0;
@@ -36,6 +36,8 @@ enum Wish {
     Undo,
     Redo,
     MakeAgain,
+    /// Behind so many frames.
+    Continue(usize),
     Remove,
 }
 
@@ -124,6 +126,10 @@ impl Takes {
             scene.make_again(take);
             return;
         }
+        if let (Wish::Continue(frame), Some(take)) = (&wish, scene.project.takes.get(index)) {
+            scene.continue_take(take, *frame);
+            return;
+        }
         scene.edit(|project| {
             let Some(take) = project.takes.get_mut(index) else { return };
             match wish {
@@ -158,7 +164,7 @@ impl Takes {
                 Wish::Undo => Arc::make_mut(take).undo(),
                 Wish::Redo => Arc::make_mut(take).redo(),
                 // Above.
-                Wish::MakeAgain => {}
+                Wish::MakeAgain | Wish::Continue(_) => {}
                 Wish::Remove => drop(project.takes.remove(index)),
             }
         });
@@ -176,12 +182,12 @@ fn row(ui: &mut egui::Ui, scene: &Scene, ruler: &Ruler, index: usize, take: &Tak
         let (id, snap) = (egui::Id::unique(("take", index)), scene.project.settings.snap);
         let (line, dragged) = song::line(ui, id, ruler, take, view, snap, HEIGHT);
         wish = wish.take().or(dragged.map(Wish::Dragged));
-        line.context_menu(|ui| wish = wish.take().or(menu(ui, take, &ruler.host)));
+        line.context_menu(|ui| wish = wish.take().or(menu(ui, take, ruler)));
     });
     wish
 }
 
-fn menu(ui: &mut egui::Ui, take: &Take, host: &Landing) -> Option<Wish> {
+fn menu(ui: &mut egui::Ui, take: &Take, ruler: &Ruler) -> Option<Wish> {
     let mut wish = None;
     let mut entry = |ui: &mut egui::Ui, text: &str, hint: &str, wanted: Wish| {
         if ui.button(text).on_hover_text(hint).clicked() {
@@ -194,6 +200,16 @@ fn menu(ui: &mut egui::Ui, take: &Take, host: &Landing) -> Option<Wish> {
         let hint = "A new version from the prompt, vectors, seed and sampling of now, at this length";
         entry(ui, "Make again", hint, Wish::MakeAgain);
     }
+    if let Some(codes) = &take.codes {
+        let frames = codes.codes().frames();
+        let hint = "A longer take in its place: this music, and the next take's length more, from the prompt, vectors, \
+                    seed and sampling of now. This one is muted.";
+        entry(ui, "Continue", hint, Wish::Continue(frames));
+        if let Some(frame) = frame_at_playhead(take, ruler).filter(|&frame| frame < frames) {
+            let hint = "The same, with this music up to the playhead";
+            entry(ui, "Continue from the playhead", hint, Wish::Continue(frame));
+        }
+    }
     entry(ui, if take.frozen { "Let it follow automation" } else { "Freeze" }, FREEZE, Wish::Freeze);
     entry(ui, if take.muted { "Unmute" } else { "Mute" }, "", Wish::Mute);
     if !take.fades.is_none() {
@@ -201,7 +217,7 @@ fn menu(ui: &mut egui::Ui, take: &Take, host: &Landing) -> Option<Wish> {
     }
     if take.fit.is_some() {
         entry(ui, "Do not fit to bars", "It sounds as it was made", Wish::Fit(None));
-    } else if let Some((text, fit)) = fit::offer(take, host).filter(|_| take.codes.is_some()) {
+    } else if let Some((text, fit)) = fit::offer(take, &ruler.host).filter(|_| take.codes.is_some()) {
         let hint = "Stretches it to whole bars, its pitch kept, and again when the tempo of the whole song changes, \
                     unless it is frozen";
         entry(ui, &text, hint, Wish::Fit(Some(fit)));
@@ -223,6 +239,13 @@ fn menu(ui: &mut egui::Ui, take: &Take, host: &Landing) -> Option<Wish> {
     ui.separator();
     entry(ui, "Remove", "It can be put back", Wish::Remove);
     wish
+}
+
+/// Frames of a take that lie before the playhead; `None` if that stands before the first has sounded.
+fn frame_at_playhead(take: &Take, ruler: &Ruler) -> Option<usize> {
+    let passed = ruler.playhead? - ruler.song.seconds_of(&take.place);
+    let frames = (passed * take.frame_rate()).round();
+    (frames >= 1.0).then_some(frames as usize)
 }
 
 fn about(ui: &mut egui::Ui, take: &Take, view: Option<&TakeView>) -> Option<Wish> {

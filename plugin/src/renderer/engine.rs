@@ -223,21 +223,16 @@ impl Generate {
             .collect::<Result<Vec<_>, _>>()?;
         let frames = musicgen::frames_of(recipe.seconds, architecture)?;
         let recipe = musicgen::Recipe {
-            bundle: bundle.id().to_owned(),
-            bundle_name: bundle.manifest().name.clone(),
-            precision: engine.precision(),
-            prompt: recipe.prompt.clone(),
             negative: recipe.negative.clone(),
-            seed: recipe.seed,
             sampling: Sampling {
                 temperature: recipe.temperature,
                 top_k: recipe.top_k as usize,
                 ..Sampling::default()
             },
             guidance: recipe.guidance,
-            frames,
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
-            opening: None,
+            opening: recipe.opening.as_ref().map(|opening| opening.codes().clone()),
+            ..musicgen::Recipe::plain(&engine, &*recipe.prompt, recipe.seed, frames)
         };
         let cancel = &self.setup.cancel;
         let known = self.known.clone();

@@ -25,7 +25,7 @@ enum Change {
     /// What it is: the automation came back to it while another version was being made.
     Stay,
     /// Something else.
-    Become(Recipe),
+    Become(Box<Recipe>),
 }
 
 /// A take that is made again while the transport passes over it.
@@ -130,8 +130,8 @@ pub(super) fn follow(
                             }
                         }
                         Some(Change::Become(recipe)) => {
-                            begun.push((recipe.clone(), Company::of(take, due, start, passage)));
-                            want(instance, take, recipe);
+                            begun.push((Recipe::clone(&recipe), Company::of(take, due, start, passage)));
+                            want(instance, take, *recipe);
                         }
                         Some(Change::Stay) => {}
                     }
@@ -164,8 +164,8 @@ fn accompany(
     company.leave();
     match change(take, &company.due, company.start, &instance.lane, passage) {
         Some(Change::Become(recipe)) => {
-            piece.turn_into(recipe.clone(), settings);
-            want(instance, take, recipe);
+            piece.turn_into(Recipe::clone(&recipe), settings);
+            want(instance, take, *recipe);
         }
         // The strengths of the take as it was after all.
         Some(Change::Stay) | None => apply(instance, take, Change::Stay),
@@ -205,7 +205,7 @@ fn change(take: &Take, due: &Recipe, start: f64, lane: &Lane, passage: &Passage)
     Some(if take.recipe.first_difference(&recipe, frames).is_none() {
         Change::Stay
     } else {
-        Change::Become(recipe)
+        Change::Become(Box::new(recipe))
     })
 }
 
@@ -234,7 +234,7 @@ fn apply(instance: &Instance, take: &Arc<Take>, change: Change) {
             Change::Stay => take.wanted = None,
             Change::Become(recipe) => {
                 if !take.recall(&recipe) {
-                    take.wanted = Some(Arc::new(recipe));
+                    take.wanted = Some(Arc::from(recipe));
                 }
             }
         }

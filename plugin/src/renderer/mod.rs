@@ -9,6 +9,7 @@
 //! The framework's task executor is not used: it stops for all instances when one is dropped with work queued.
 
 mod cache;
+mod continuing;
 mod converter;
 mod desk;
 mod engine;
@@ -31,6 +32,7 @@ mod view;
 mod wording;
 
 pub use cache::{Cache, Kept, Key};
+pub use continuing::{continue_take, continued};
 pub use engine::Models;
 pub(crate) use engine::{open_bundle, options, sentence};
 pub use recipe::again;

@@ -44,11 +44,16 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
 }
 
 /// What a take becomes when it is made again, at its length, from the words, vectors and parameters of now. Slots that
-/// steered it keep their curves.
+/// steered it keep their curves, and what it began with stays.
 #[must_use]
 pub fn again(take: &Take, press: &Press, project: &Project) -> Recipe {
     let mut recipe = take_of(press, project).recipe.clone();
     recipe.seconds = take.recipe.seconds;
+    if take.recipe.opening.is_some() {
+        recipe.opening.clone_from(&take.recipe.opening);
+        recipe.model.clone_from(&take.recipe.model);
+        recipe.model_sha256.clone_from(&take.recipe.model_sha256);
+    }
     for steering in &mut recipe.steering {
         if let Some(before) = take.recipe.steering.iter().find(|before| before.slot == steering.slot) {
             steering.curve.clone_from(&before.curve);
@@ -106,10 +111,13 @@ mod tests {
         let mut project = Project { slots: [slot("flute"), None, None, None], ..Project::default() };
         let mut take = Take::clone(&take_of(&press(5.0, 1), &project));
         take.recipe.steering[0].curve = curve::compact(vec![0.0, 1.0]);
+        let codes = tiller_models::codes::Codes::try_from(vec![vec![3; 50]]).unwrap();
+        take.recipe.opening = Some(Arc::new(codes.into()));
         project.slots = [slot("drums"), slot("violin"), None, None];
         project.prompt = "other words".into();
         let recipe = again(&take, &press(9.0, 1), &project);
         assert_eq!((recipe.seconds, recipe.prompt.as_str()), (5.0, "other words, 90 bpm"));
+        assert_eq!(recipe.opening, take.recipe.opening);
         let [first, second] = &recipe.steering[..] else { panic!("two slots are filled") };
         assert_eq!((first.vector.name.as_str(), first.curve.at(1)), ("drums", 1.0));
         assert_eq!(second.curve.at(1), -1.0);

@@ -117,6 +117,10 @@ fn write(version: &Version, before: Option<&Version>) -> WrittenVersion {
     let shares = before.map_or(0, |before| shared(before, version));
     let codes = version.codes.codes();
     let mut recipe = version.recipe.clone();
+    if shares > 0 {
+        // What shares frames begins alike.
+        recipe.opening = None;
+    }
     for steering in &mut recipe.steering {
         let tail = (shares..codes.frames()).map(|frame| steering.curve.at(frame));
         steering.curve = if shares == 0 { steering.curve.clone() } else { curve::compact(tail.collect()) };
@@ -134,6 +138,7 @@ fn read(written: WrittenVersion, before: Option<&Version>) -> Result<Version, St
     if head.codebooks() != tail.codebooks() || head.frames() < shares {
         return Err(format!("a version shares {shares} frames with one that does not have them"));
     }
+    recipe.opening.clone_from(&before.recipe.opening);
     for steering in &mut recipe.steering {
         let other = before.recipe.steering.iter().find(|other| other.slot == steering.slot);
         let other =
@@ -196,6 +201,21 @@ mod tests {
         let of = |index: usize, field: &str| written["earlier"][index]["codes"][field].clone();
         assert_eq!((of(0, "frames"), of(1, "frames")), (1_500.into(), 100.into()));
         assert_eq!(written["earlier"][1]["shares"], 1_400);
+        assert_eq!(serde_json::from_value::<History>(written).unwrap(), two);
+    }
+
+    #[test]
+    fn what_a_take_goes_on_from_is_written_once() {
+        let continued = |frame, number| {
+            let mut version = version(20, frame, number);
+            let opening = Codes::try_from(vec![vec![5; 4]; 2]).unwrap();
+            version.recipe.opening = Some(Arc::new(opening.into()));
+            version
+        };
+        let two = history(vec![continued(10, 3), continued(12, 4)], 0);
+        let written = serde_json::to_value(&two).unwrap();
+        let of = |index: usize| written["earlier"][index]["recipe"].get("opening").is_some();
+        assert_eq!((of(0), of(1)), (true, false));
         assert_eq!(serde_json::from_value::<History>(written).unwrap(), two);
     }
 

@@ -88,6 +88,7 @@ mod tests {
         check(&project);
         let take = &project.takes[0];
         assert_eq!(take.wanted.as_ref().unwrap().seed, 8);
+        assert_eq!(take.recipe.opening, None, "no take went on from another then");
         let [earlier, latest] = &take.history.earlier[..] else { panic!("two earlier versions were saved") };
         assert_eq!(latest.codes.codes().rows()[1][99], 1);
         assert_eq!((earlier.codes.codes().rows()[1][89], earlier.codes.codes().rows()[1][90]), (1, 2));

@@ -1,9 +1,11 @@
 //! What a take was, or is to be, made from.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use tiller_models::steering::{Layers, Rows, Scale, StrengthCurve};
 
-use super::{Slot, curve};
+use super::{PackedCodes, Slot, curve};
 use crate::params::SLOTS;
 
 /// What a take was, or is to be, made from.
@@ -49,6 +51,10 @@ pub struct Recipe {
     /// Which layers it acts on.
     #[serde(default)]
     pub layers: Layers,
+    /// Tokens that the take begins with, as they are, and goes on from; they are part of its length. Absent: it begins
+    /// with its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening: Option<Arc<PackedCodes>>,
 }
 
 /// One vector's part in a take.
@@ -81,6 +87,7 @@ impl Default for Recipe {
             scale: Scale::default(),
             rows: Rows::default(),
             layers: Layers::default(),
+            opening: None,
         }
     }
 }

@@ -84,6 +84,13 @@ impl Take {
         made / self.stretch_of(&self.recipe).unwrap_or(1.0)
     }
 
+    /// How many seconds of another take, or of a recording, it begins with as it was made; 0: none.
+    #[must_use]
+    pub fn opening_seconds(&self) -> f64 {
+        let rate = self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate);
+        self.recipe.opening.as_ref().map_or(0.0, |opening| opening.codes().frames() as f64 / rate)
+    }
+
     /// Becomes another version. What it was stays in its history.
     pub fn become_version(&mut self, next: Version) {
         let before = self.swap(next);

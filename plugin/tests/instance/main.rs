@@ -14,6 +14,7 @@ mod tones;
 mod arranging;
 mod caching;
 mod cancelling;
+mod continuing;
 mod faults;
 mod fitting;
 mod inferring;

@@ -126,6 +126,13 @@ impl Tone {
         (self.recipe.seconds * 50.0).round() as usize
     }
 
+    /// The code of a frame that is kept, or that the take begins with.
+    fn known(&self, frame: usize) -> Option<u16> {
+        let kept = self.codes.as_ref().filter(|_| frame < self.kept);
+        let code = |codes: &Arc<PackedCodes>| codes.codes().rows()[0].get(frame).copied();
+        kept.and_then(code).or_else(|| self.recipe.opening.as_ref().and_then(code))
+    }
+
     fn code(&self, frame: usize, strength: f32) -> u16 {
         (level(self.recipe.seed, frame, strength) * 10_000.0).round() as u16
     }
@@ -173,10 +180,7 @@ impl Work for Tone {
             (_, None) => 0.0,
         };
         self.strengths.push(strength);
-        let code = match &self.codes {
-            Some(codes) if frame < self.kept => codes.codes().rows()[0][frame],
-            _ => self.code(frame, strength),
-        };
+        let code = self.known(frame).unwrap_or_else(|| self.code(frame, strength));
         let samples = vec![f32::from(code) / 10_000.0; FRAME];
         let audio = Some(Audio { sample_rate: RATE, channels: vec![samples] });
         if self.frame < self.frames() {
@@ -186,10 +190,7 @@ impl Work for Tone {
         let generated = self.codes.is_none() || self.kept < self.frames();
         let made = generated.then(|| {
             let row = (0..self.frames())
-                .map(|frame| match &self.codes {
-                    Some(codes) if frame < self.kept => codes.codes().rows()[0][frame],
-                    _ => self.code(frame, self.strengths[frame]),
-                })
+                .map(|frame| self.known(frame).unwrap_or_else(|| self.code(frame, self.strengths[frame])))
                 .collect();
             let mut recipe = Recipe { model: "tones".into(), ..self.recipe.clone() };
             for steering in &mut recipe.steering {
