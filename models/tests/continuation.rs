@@ -63,6 +63,22 @@ fn a_beginning_read_in_one_run_leaves_what_single_steps_leave_but_for_rounding()
 }
 
 #[test]
+fn a_beginning_is_handed_out_before_it_is_read() {
+    let engine = engine();
+    let begun = opening(&run(&engine, recipe(100)), 80);
+    let start = Recipe { opening: begun, ..recipe(150) };
+    let mut generation = Generation::new(&engine, start, &[], &Cancel::new()).unwrap();
+    for _ in 0..80 {
+        assert_eq!(generation.behind(), 0);
+        generation.advance().unwrap();
+    }
+    // The second window begins at frame 36.
+    assert_eq!(generation.behind(), 44);
+    generation.advance().unwrap();
+    assert_eq!(generation.behind(), 0);
+}
+
+#[test]
 fn a_continued_take_can_be_gone_back_in_and_resumed() {
     let (engine, vectors) = (engine(), vectors());
     let begun = opening(&run(&engine, recipe(100)), 80);

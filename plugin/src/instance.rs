@@ -1,6 +1,7 @@
 //! What one instance shares between the host's threads, its window and the renderer.
 
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -30,6 +31,8 @@ pub struct Instance {
     pub lane: Lane,
     /// Presses of Generate on their way to the renderer.
     pub presses: Post<Press>,
+    /// Recordings that a take is to go on from, each with the press it came with, on their way to the renderer.
+    pub recordings: Post<(Press, PathBuf)>,
     /// Stretches of the song that the transport has passed, on their way to the renderer.
     pub passages: Post<Passage>,
     /// The song's tempo as it stood last.
@@ -197,6 +200,7 @@ impl Instance {
             params: Arc::new(TillerParams::new(Arc::new(Store::default()))),
             lane: Lane::default(),
             presses: Post::with_room_for(PRESSES),
+            recordings: Post::with_room_for(PRESSES),
             passages: Post::with_room_for(PASSAGES),
             standing: Standing::default(),
             outdated: AtomicU32::new(0),

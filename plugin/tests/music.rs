@@ -4,16 +4,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use nice_plug::prelude::Params;
 use tiller::audio::{Block, Player};
 use tiller::instance::{Instance, Press};
 use tiller::params::SLOTS;
-use tiller::renderer::{Models, Renderer, Studio, continued};
+use tiller::renderer::{Models, Renderer, Status, Studio, continued};
 use tiller::state::{Anchor, Place, Project, Recipe, Take};
 use tiller::timeline::Landing;
-use tiller_models::bundle::Precision;
+use tiller_models::bundle::{Bundle, Precision};
+use tiller_models::encodec::encode;
 use tiller_models::import::{ImportOptions, import};
+use tiller_models::lab::sound_of;
+use tiller_models::musicgen::{Engine, EngineOptions};
 
 const RATE: u32 = 16_000;
 /// Seconds that are bounced: longer than any take here.
@@ -109,6 +113,71 @@ fn a_stereo_model_sounds_in_stereo_and_bounces_the_same_wherever_blocks_are_cut_
     let mut restored = Bounce::new();
     restored.instance.store().deserialize_fields(&bounce.instance.store().serialize_fields());
     assert!(restored.heard(4_096) == first);
+}
+
+#[test]
+fn a_take_goes_on_from_a_recording_and_keeps_what_it_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("hum.wav");
+    std::fs::write(&file, wav(2_000, 1_000)).unwrap();
+    let mut bounce = Bounce::of("small");
+    bounce.instance.store().edit(|project: &mut Project| project.takes.clear());
+    let press = Press { seconds: 1.0, ..Press::now(&bounce.instance.params, Landing::default()) };
+    bounce.instance.recordings.push((press, file.clone()));
+    bounce.renderer.attach(&bounce.instance);
+    until(|| bounce.instance.store().project().takes.first().is_some_and(|take| take.codes.is_some()));
+    let first = bounce.heard(512);
+
+    let options = EngineOptions { precision: Some(Precision::F32), ..EngineOptions::default() };
+    let engine = Engine::load(&Bundle::open(bundle("small")).unwrap(), &options).unwrap();
+    let heard = encode(&engine, &sound_of(&file, engine.bundle()).unwrap()).unwrap();
+    let take = bounce.instance.store().project().takes[0].clone();
+    assert_eq!((heard.frames(), take.recipe.seconds), (25, 1.5));
+    assert_eq!(take.recipe.opening.as_ref().map(|opening| opening.codes()), Some(&heard));
+    let codes = take.codes.as_ref().unwrap().codes();
+    assert_eq!((codes.frames(), codes.first_difference(&heard)), (75, None));
+
+    drop(folder);
+    let mut restored = Bounce::new();
+    restored.instance.store().deserialize_fields(&bounce.instance.store().serialize_fields());
+    assert!(restored.heard(333) == first);
+}
+
+#[test]
+fn a_recording_that_is_none_is_named_with_what_is_wrong() {
+    let bounce = Bounce::of("small");
+    let press = Press { seconds: 1.0, ..Press::now(&bounce.instance.params, Landing::default()) };
+    bounce.instance.recordings.push((press, "/nowhere/hum.wav".into()));
+    bounce.renderer.attach(&bounce.instance);
+    let said = || match bounce.instance.view().takes.get(1).map(|take| take.status.clone()) {
+        Some(Status::Failed(sentence)) => Some(sentence),
+        _ => None,
+    };
+    until(|| said().is_some());
+    assert!(said().unwrap().contains("/nowhere/hum.wav"), "{:?}", said());
+}
+
+/// Waits for the renderer.
+fn until(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "the renderer does not come to an end");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A file of 16-bit samples of one channel that rise and fall.
+fn wav(rate: u32, samples: u32) -> Vec<u8> {
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + 2 * samples).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(rate.to_le_bytes());
+    file.extend((2 * rate).to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend((2 * samples).to_le_bytes());
+    let wave = |at: u32| (f64::from(at * (1 + at / 300)) * 0.1).sin() * 12_000.0;
+    file.extend((0..samples).flat_map(|at| (wave(at) as i16).to_le_bytes()));
+    file
 }
 
 #[test]

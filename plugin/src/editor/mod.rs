@@ -33,6 +33,7 @@ use nice_plug::editor::dpi::LogicalSize;
 use nice_plug::editor::{ResizeHint, SizeConstraints};
 use nice_plug_egui::baseview::HandlerError;
 use nice_plug_egui::{EguiEditor, EguiEditorState, EguiNiceSettings, Frame, NiceEguiApp, create_egui_editor};
+use tiller_models::lab::is_audio;
 
 use crate::instance::Instance;
 use crate::lessons::School;
@@ -185,11 +186,13 @@ fn shortcuts(ui: &egui::Ui, scene: &Scene, takes: &mut takes::Takes) {
     }
 }
 
-/// A vector file dropped onto the window goes into the first free slot, a folder into the next lesson.
+/// A vector file dropped onto the window goes into the first free slot, a folder into the next lesson, and a take goes on
+/// from a recording.
 fn take_files(ui: &egui::Ui, scene: &Scene, learn: &mut learn::Learn) {
     for file in ui.ctx().input(|input| input.raw.dropped_files.clone()) {
         match file.path() {
             folder if folder.is_dir() => learn.drop_folder(folder),
+            recording if is_audio(recording) => scene.continue_recording(recording),
             file => scene.drop_vector(file),
         }
     }

@@ -79,6 +79,13 @@ impl<'a> Scene<'a> {
         continue_take(self.instance, take, frame);
     }
 
+    /// Presses Generate for a take that goes on from a recording.
+    pub fn continue_recording(&self, recording: &Path) {
+        let press = Press::now(self.params, self.clock.host);
+        self.instance.recordings.push((press, recording.to_owned()));
+        self.rouse();
+    }
+
     /// Tries again what failed.
     pub fn try_again(&self) {
         self.instance.ask_retry();

@@ -173,7 +173,7 @@ fn describe(take: &Take) -> String {
         recipe.top_k,
     );
     if recipe.opening.is_some() {
-        text.push_str(&format!("\nbegins with {:.1} s of another take", take.opening_seconds()));
+        text.push_str(&format!("\ngoes on from its first {:.1} s", take.opening_seconds()));
     }
     for steering in &recipe.steering {
         let values = steering.curve.values();

@@ -1,9 +1,12 @@
-//! From a take to one that goes on from it.
+//! From a take, or from a recording, to a take that goes on from it.
 //!
-//! It lies at the same place, begins with the other's tokens as they are, and is a take of its own: these tokens are in its
-//! recipe, so it stays what it is whatever becomes of the other.
+//! It begins with the other's tokens as they are, or with those of the recording, and is a take of its own: these tokens are
+//! in its recipe, so it stays what it is whatever becomes of what it went on from.
 
+use std::path::Path;
 use std::sync::Arc;
+
+use tiller_models::lab::listen;
 
 use super::recipe::take_of;
 use crate::MAX_TAKE_SECONDS;
@@ -61,6 +64,17 @@ pub fn continued(take: &Take, frame: usize, press: &Press, project: &Project) ->
     next.fit = fit.filter(|fit| fit.ratio(next.recipe.seconds).is_some());
     (next.place, next.gain, next.fades) = (take.place, take.gain, take.fades);
     Some(next)
+}
+
+/// The take a press asks for, which begins with a recording and is longer by that. What is wrong with the recording is said
+/// when the take is made.
+pub(super) fn going_on_from(recording: &Path, press: &Press, project: &Project) -> Arc<Take> {
+    let mut take = Take::clone(&take_of(press, project));
+    let recipe = &mut take.recipe;
+    let known = listen(recording).map_or(0.0, |(samples, rate)| samples.len() as f64 / f64::from(rate));
+    recipe.seconds = (known + recipe.seconds).min(MAX_TAKE_SECONDS);
+    recipe.recording = Some(recording.to_string_lossy().into_owned());
+    Arc::new(take)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Weak};
 
+use super::continuing::going_on_from;
 use super::fitting::follow_tempo;
 use super::follow::{Company, follow};
 use super::job::{Job, Outcome};
@@ -67,7 +68,11 @@ impl Desk {
         let mut answered = self.answered;
         while let Some(press) = instance.presses.pop() {
             answered += 1;
-            live.extend(add_take(&instance, &press));
+            live.extend(add_take(&instance, take_of(&press, &instance.store().project()), &press));
+        }
+        while let Some((press, recording)) = instance.recordings.pop() {
+            let take = going_on_from(&recording, &press, &instance.store().project());
+            live.extend(add_take(&instance, take, &press));
         }
         let tempos = instance.standing.changes();
         let mut followed = self.followed + (tempos - self.tempos);
@@ -355,11 +360,10 @@ impl Desk {
     }
 }
 
-/// Adds the take a press asks for to the project, silencing what stood at the same place. A second press for what is
+/// Adds the take a press asked for to the project, silencing what stood at the same place. A second press for what is
 /// being made already changes nothing.
-fn add_take(instance: &Instance, press: &Press) -> Option<(Arc<Take>, Live)> {
+fn add_take(instance: &Instance, take: Arc<Take>, press: &Press) -> Option<(Arc<Take>, Live)> {
     let project = instance.store().project();
-    let take = take_of(press, &project);
     let same_place = |other: &Take| (other.place.beats - take.place.beats).abs() < 1e-6;
     let underway =
         |other: &Arc<Take>| other.codes.is_none() && other.recipe == take.recipe && same_place(other);

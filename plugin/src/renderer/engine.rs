@@ -6,7 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use tiller_models::bundle::{Bundle, Precision, discovery};
-use tiller_models::encodec::StreamDecoder;
+use tiller_models::codes::Codes;
+use tiller_models::encodec::{self, StreamDecoder};
+use tiller_models::lab::sound_of;
 use tiller_models::musicgen::{self, Cancel, Engine, EngineOptions, Sampling};
 use tiller_models::runtime::{Provider, Runtime, module_file};
 
@@ -231,7 +233,7 @@ impl Generate {
             },
             guidance: recipe.guidance,
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
-            opening: recipe.opening.as_ref().map(|opening| opening.codes().clone()),
+            opening: opening_of(recipe, &engine)?,
             ..musicgen::Recipe::plain(&engine, &*recipe.prompt, recipe.seed, frames)
         };
         let cancel = &self.setup.cancel;
@@ -249,6 +251,15 @@ impl Generate {
             None => Frames::begin(engine, recipe, vectors, cancel),
         }
     }
+}
+
+/// The codes that a take begins with: those that it names, or of the recording that it names.
+fn opening_of(recipe: &Recipe, engine: &Arc<Engine>) -> Result<Option<Codes>, String> {
+    let Some(recording) = recipe.recording.as_ref().filter(|_| recipe.opening.is_none()) else {
+        return Ok(recipe.opening.as_ref().map(|opening| opening.codes().clone()));
+    };
+    let samples = sound_of(Path::new(recording), engine.bundle()).map_err(sentence)?;
+    encodec::encode(engine, &samples).map(Some).map_err(sentence)
 }
 
 /// Given up on the way, what there is serves the version that is asked for next.

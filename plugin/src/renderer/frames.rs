@@ -198,6 +198,10 @@ impl Frames {
         recipe.model = bundle.manifest().name.clone();
         recipe.model_sha256 = bundle.id().to_owned();
         recipe.precision = self.engine.precision().to_string();
+        if recipe.recording.take().is_some() && recipe.opening.is_none() {
+            let opening = self.generation.recipe().opening.clone();
+            recipe.opening = opening.map(|codes| Arc::new(PackedCodes::from(codes)));
+        }
         for (steering, used) in recipe.steering.iter_mut().zip(&self.generation.recipe().steering.slots) {
             steering.vector.sha256.clone_from(&used.vector);
             steering.curve = used.curve.clone();

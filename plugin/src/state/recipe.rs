@@ -55,6 +55,9 @@ pub struct Recipe {
     /// with its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Arc<PackedCodes>>,
+    /// Path of a recording that the take is to go on from. Its tokens become `opening` when the take is made; absent then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
 }
 
 /// One vector's part in a take.
@@ -88,6 +91,7 @@ impl Default for Recipe {
             rows: Rows::default(),
             layers: Layers::default(),
             opening: None,
+            recording: None,
         }
     }
 }

@@ -81,10 +81,13 @@ impl Generation {
         Ok(())
     }
 
-    /// How many steps of the decoder it takes to read the frames so far again, as far as the next one needs them. It only
-    /// becomes less until there are none, through however many windows that leads.
+    /// How many steps of the decoder it takes to read the frames so far again, as far as the next one needs them: none while
+    /// that is one the take begins with. It only becomes less until there are none, through however many windows that leads.
     #[must_use]
     pub fn behind(&self) -> usize {
+        if !self.is_behind() {
+            return 0;
+        }
         self.to_read_from(self.window).saturating_sub(self.decoder.length())
     }
 
