@@ -8,6 +8,7 @@ use super::drag::Dragged;
 use super::ruler::Ruler;
 use super::scene::Scene;
 use super::{fit, song, theme};
+use crate::MAX_TAKE_SECONDS;
 use crate::renderer::{Status, TakeView};
 use crate::state::{Anchor, Fades, Fit, Place, Take};
 use crate::timeline::{Snap, behind, moved};
@@ -204,7 +205,9 @@ fn menu(ui: &mut egui::Ui, take: &Take, ruler: &Ruler) -> Option<Wish> {
         let frames = codes.codes().frames();
         let hint = "A longer take in its place: this music, and the next take's length more, from the prompt, vectors, \
                     seed and sampling of now. This one is muted.";
-        entry(ui, "Continue", hint, Wish::Continue(frames));
+        if take.recipe.seconds < MAX_TAKE_SECONDS {
+            entry(ui, "Continue", hint, Wish::Continue(frames));
+        }
         if let Some(frame) = frame_at_playhead(take, ruler).filter(|&frame| frame < frames) {
             let hint = "The same, with this music up to the playhead";
             entry(ui, "Continue from the playhead", hint, Wish::Continue(frame));

@@ -32,19 +32,19 @@ pub fn continue_take(instance: &Instance, take: &Arc<Take>, frame: usize) -> boo
 /// [`MAX_TAKE_SECONDS`] already.
 #[must_use]
 pub fn continued(take: &Take, frame: usize, press: &Press, project: &Project) -> Option<Take> {
-    let (codes, made) = (take.codes.as_ref()?.codes(), take.made.as_ref()?);
+    let (codes, frame_rate) = (take.codes.as_ref()?.codes(), take.made_frame_rate());
     if frame == 0 || frame > codes.frames() {
         return None;
     }
     let mut opening = codes.clone();
     opening.truncate(frame);
-    let known = frame as f64 / made.frame_rate;
+    let known = frame as f64 / frame_rate;
     let mut next = Take::clone(&take_of(press, project));
     let recipe = &mut next.recipe;
     // The length is one in the song, where the take may be stretched.
     let more = recipe.seconds / take.stretch_of(&take.recipe).unwrap_or(1.0);
     recipe.seconds = (known + more).min(MAX_TAKE_SECONDS);
-    if ((recipe.seconds - known) * made.frame_rate).round() < 1.0 {
+    if ((recipe.seconds - known) * frame_rate).round() < 1.0 {
         return None;
     }
     // Tokens mean something to the model that made them only.
@@ -172,5 +172,6 @@ mod tests {
         let longest = Some(Arc::new(PackedCodes::from(Codes::try_from(rows).unwrap())));
         assert!(none(&Take { codes: longest.clone(), ..take() }, 30_000));
         assert!(!none(&Take { codes: longest, ..take() }, 29_999));
+        assert!(!none(&Take { made: None, ..take() }, 60), "a script need not say what made its tokens");
     }
 }

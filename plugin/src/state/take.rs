@@ -77,18 +77,23 @@ impl Take {
         self.fit.and_then(|fit| fit.ratio(version.seconds)).filter(|ratio| *ratio != 1.0)
     }
 
+    /// Frames a second of its tokens as it was made; the usual 50 where nothing says so.
+    #[must_use]
+    pub fn made_frame_rate(&self) -> f64 {
+        self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate)
+    }
+
     /// Frames of its tokens that sound in a second of the song; the usual 50 are made for a second before there are any.
     #[must_use]
     pub fn frame_rate(&self) -> f64 {
-        let made = self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate);
-        made / self.stretch_of(&self.recipe).unwrap_or(1.0)
+        self.made_frame_rate() / self.stretch_of(&self.recipe).unwrap_or(1.0)
     }
 
     /// How many seconds of another take, or of a recording, it begins with as it was made; 0: none.
     #[must_use]
     pub fn opening_seconds(&self) -> f64 {
-        let rate = self.made.as_ref().map_or(USUAL_FRAME_RATE, |made| made.frame_rate);
-        self.recipe.opening.as_ref().map_or(0.0, |opening| opening.codes().frames() as f64 / rate)
+        let frames = self.recipe.opening.as_ref().map_or(0, |opening| opening.codes().frames());
+        frames as f64 / self.made_frame_rate()
     }
 
     /// Becomes another version. What it was stays in its history.
