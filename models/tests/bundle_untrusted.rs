@@ -74,7 +74,7 @@ fn a_good_bundle_opens_and_keeps_its_id() {
     let bundle = Bundle::open(victim.0.path()).unwrap();
     assert_eq!(bundle.id(), Checkpoint::Banded.bundle().id());
     assert_eq!(bundle.id().len(), 64);
-    assert!(bundle.tokenizer().is_file() && bundle.cross().is_file());
+    assert!(bundle.tokenizer().is_file() && bundle.condition().is_file());
     assert_eq!(bundle.vectors().len(), 2);
 }
 

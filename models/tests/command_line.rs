@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-use common::Checkpoint::Small;
+use common::Checkpoint::{Melody, Small};
 
 fn tiller(arguments: &[&str]) -> Output {
     let bundle = Small.bundle().root();
@@ -170,6 +170,36 @@ fn a_take_goes_on_from_another_or_from_a_recording() {
     assert!(said(make("0.5", "b", &["--continue", &wav])).contains("ask for a longer take"));
     assert!(said(make("1", "b", &["--continue", &path("none.wav")])).contains("none.wav"));
     assert!(!Path::new(&path("b.wav")).exists());
+}
+
+#[test]
+fn a_take_follows_the_melody_of_a_recording_and_its_label_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (tune, out, label) = (path("tune.wav"), path("a.wav"), path("a.json"));
+    let make = ["generate", "--prompt", "x", "--seed", "1", "--quiet"];
+    succeeded(&tiller(&[&make[..], &["--seconds", "1", "--out", &tune]].concat()));
+    let bundle = Melody.bundle().root().to_str().unwrap();
+    let follow = |file: &str, bundle: &str| {
+        let told = ["--seconds", "0.5", "--melody", file, "--bundle", bundle];
+        tiller(&[&make[..], &told, &["--out", &out, "--label", &label]].concat())
+    };
+    succeeded(&follow(&tune, bundle));
+    let made: Value = serde_json::from_str(&std::fs::read_to_string(&label).unwrap()).unwrap();
+    let heard = made["recipe"]["melody"].as_str().unwrap();
+    // A second at 2 kHz, a frame each 64 samples.
+    assert!(heard.len() == 32 && heard.chars().all(|class| class.is_digit(12)), "{heard}");
+    let again = path("again.wav");
+    succeeded(&tiller(&["replay", &label, "--out", &again, "--bundle", bundle, "--quiet"]));
+    assert_eq!(samples(Path::new(&again)), samples(Path::new(&out)));
+    assert!(succeeded(&tiller(&["info", bundle])).contains("12 pitch classes"));
+
+    let said = |output: Output| {
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(said(follow(&path("none.wav"), bundle)).contains("none.wav"));
+    assert!(said(follow(&tune, Small.bundle().root().to_str().unwrap())).contains("hears no melodies"));
 }
 
 #[test]

@@ -36,9 +36,13 @@ struct Victim(TempDir);
 
 impl Victim {
     fn new() -> Self {
+        Self::of(Checkpoint::Banded)
+    }
+
+    fn of(checkpoint: Checkpoint) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("checkpoint")).unwrap();
-        copy_folder(&Checkpoint::Banded.folder(), &folder.path().join("checkpoint"));
+        copy_folder(&checkpoint.folder(), &folder.path().join("checkpoint"));
         Self(folder)
     }
 
@@ -219,7 +223,7 @@ fn shards_must_be_there_and_beside_their_index() {
 #[test]
 fn configurations_that_the_graphs_cannot_express_are_refused_by_name() {
     let refused: [(&str, Value, &str); 17] = [
-        ("/model_type", json!("musicgen_melody"), "conditioned on melodies"),
+        ("/model_type", json!("musicgen_style"), "not \"musicgen\" or \"musicgen_melody\""),
         ("/model_type", json!("llama"), "its model_type is \"llama\""),
         ("/decoder/audio_channels", json!(3), "3 audio channels"),
         ("/decoder/num_attention_heads", json!(16), "heads of a multiple of 8"),
@@ -248,6 +252,21 @@ fn configurations_that_the_graphs_cannot_express_are_refused_by_name() {
     let victim = Victim::new();
     fs::write(victim.file("config.json"), "{").unwrap();
     victim.is_refused("config.json cannot be understood");
+}
+
+#[test]
+fn a_melody_model_has_to_say_how_it_hears_melodies() {
+    let victim = Victim::of(Checkpoint::Melody);
+    victim.configure("preprocessor_config.json", "/feature_size", json!(24));
+    victim.is_refused("24 pitch classes where its decoder takes 12");
+    victim.configure("preprocessor_config.json", "/feature_size", json!(12));
+    victim.configure("preprocessor_config.json", "/hop_length", json!(0));
+    victim.is_refused("hop_length is 0");
+    fs::remove_file(victim.file("preprocessor_config.json")).unwrap();
+    victim.is_refused("preprocessor_config.json");
+    let victim = Victim::of(Checkpoint::Melody);
+    victim.weigh(|tensors| drop(tensors.remove("audio_enc_to_dec_proj.weight")));
+    victim.is_refused("audio_enc_to_dec_proj.weight");
 }
 
 #[test]

@@ -124,20 +124,66 @@ fn text_states_are_those_of_transformers() {
     }
 }
 
-/// Cross-attention keys and values of the recorded prompt, and zeros for the row without one.
-fn cross(checkpoint: Checkpoint, expected: &Recording) -> (usize, BTreeMap<String, DynValue>) {
-    let [_, tokens, width] = expected.shape("text.states")[..] else {
-        panic!("states have three dimensions")
-    };
-    let mut states = expected.floats("text.states");
-    // Whatever the unconditional row's states are, the mask hides them.
-    states.extend(vec![0.5; tokens * width]);
-    let mask = [1.0, 0.0].into_iter().flat_map(|row| std::iter::repeat_n(row, tokens)).collect();
-    let inputs = vec![
-        ("text_states".to_owned(), floats([2, tokens, width], states)),
-        ("text_mask".to_owned(), floats([2, tokens, 1], mask)),
-    ];
-    (tokens, run(&mut session(&checkpoint.bundle().cross()), inputs))
+/// What the decoder is told of the recorded prompt, and in a melody model of the recorded melody; the row without a prompt
+/// is told of nothing.
+struct Told {
+    /// Text tokens.
+    tokens: usize,
+    /// Positions before the music.
+    prefix: usize,
+    /// What the graph of it gives.
+    given: BTreeMap<String, DynValue>,
+}
+
+impl Told {
+    fn of(checkpoint: Checkpoint, expected: &Recording) -> Self {
+        let [_, tokens, width] = expected.shape("text.states")[..] else {
+            panic!("states have three dimensions")
+        };
+        let mut states = expected.floats("text.states");
+        // Whatever the unconditional row's states are, the mask hides them.
+        states.extend(vec![0.5; tokens * width]);
+        let mask = [1.0, 0.0].into_iter().flat_map(|row| std::iter::repeat_n(row, tokens)).collect();
+        let mut inputs = vec![
+            ("text_states".to_owned(), floats([2, tokens, width], states)),
+            ("text_mask".to_owned(), floats([2, tokens, 1], mask)),
+        ];
+        let bundle = checkpoint.bundle();
+        let chroma = bundle.architecture().chroma.as_ref();
+        if let Some(chroma) = chroma {
+            let melody = expected.integers("melody.short");
+            let mut heard = vec![0.0; 2 * chroma.frames * chroma.classes];
+            for (position, frame) in heard.chunks_exact_mut(chroma.classes).enumerate() {
+                let class = if position < chroma.frames { melody[position % melody.len()] } else { 0 };
+                frame[usize::try_from(class).unwrap()] = 1.0;
+            }
+            inputs.push(("melody".to_owned(), floats([2, chroma.frames, chroma.classes], heard)));
+        }
+        let given = run(&mut session(&bundle.condition()), inputs);
+        Self { tokens, prefix: chroma.map_or(0, |chroma| chroma.frames + tokens), given }
+    }
+
+    /// The decoder's inputs for `new` positions, the first of which are those before the music if `begins`.
+    fn inputs(&self, precision: Precision, new: usize, begins: bool) -> Vec<(String, DynValue)> {
+        let Some(states) = self.given.get("prefix_states") else {
+            let bias = vec![0.0; 2 * new * self.tokens];
+            let shape = vec![2, 1, new as i64, self.tokens as i64];
+            let given = self.given.iter().map(|(name, value)| {
+                let (shape, values) = value.try_extract_tensor::<f32>().unwrap();
+                (name.clone(), attended(precision, shape.to_vec(), values.to_vec()))
+            });
+            return given.chain([("cross_bias".to_owned(), attended(precision, shape, bias))]).collect();
+        };
+        let states = values(states);
+        let width = states.len() / (2 * self.prefix);
+        let mut all = vec![0.0; 2 * new * width];
+        if begins {
+            for (row, states) in all.chunks_mut(new * width).zip(states.chunks(self.prefix * width)) {
+                row[..states.len()].copy_from_slice(states);
+            }
+        }
+        vec![("prefix_states".to_owned(), floats([2, new, width], all))]
+    }
 }
 
 /// The directions of the checkpoint's vector files at length 1, `[L, D]`, zeros where there is none.
@@ -196,10 +242,10 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
     let expected = checkpoint.expected();
     let architecture = checkpoint.bundle().architecture();
     let mut decoder = session(&checkpoint.bundle().decoder(precision).unwrap());
-    let (text, cross) = cross(checkpoint, &expected);
+    let told = Told::of(checkpoint, &expected);
     let [codebooks, count] = expected.shape("steps.tokens")[..] else { panic!("tokens are a matrix") };
     let tokens = expected.integers("steps.tokens");
-    let room = count + 3;
+    let room = told.prefix + count + 3;
     let empty = || {
         let shape = [2, architecture.heads, room, architecture.head_width()].map(|size| size as i64);
         cached(precision, shape.to_vec(), vec![0.0; 2 * architecture.width * room])
@@ -211,29 +257,30 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
     let mut found = Vec::new();
     let mut past = 0;
     while past < count {
-        let new = if past == 0 { first } else { 1 };
-        let end = past + new;
-        let row: Vec<i64> = tokens.chunks(count).flat_map(|row| &row[past..end]).copied().collect();
+        let begins = past == 0;
+        let before = if begins { told.prefix } else { 0 };
+        let end = past + if begins { first } else { 1 };
+        let marks = vec![architecture.vocabulary as i64 + 1; before];
+        let of_codebook = |row: &[i64]| [&marks[..], &row[past..end]].concat();
+        let row: Vec<i64> = tokens.chunks(count).flat_map(of_codebook).collect();
+        let new = before + end - past;
+        let total = told.prefix + end;
         let mut inputs = vec![
             ("input_ids".to_owned(), integers([2, codebooks, new], [row.clone(), row].concat())),
             (
                 "position_ids".to_owned(),
-                integers([new], (past..end).map(|position| position as i64).collect()),
+                integers([new], (total - new..total).map(|position| position as i64).collect()),
             ),
-            ("seqlens_k".to_owned(), Tensor::from_array(([2], vec![end as i32 - 1; 2])).unwrap().into_dyn()),
+            (
+                "seqlens_k".to_owned(),
+                Tensor::from_array(([2], vec![total as i32 - 1; 2])).unwrap().into_dyn(),
+            ),
             (
                 "total_sequence_length".to_owned(),
-                Tensor::from_array(((), vec![end as i32])).unwrap().into_dyn(),
-            ),
-            (
-                "cross_bias".to_owned(),
-                attended(precision, vec![2, 1, new as i64, text as i64], vec![0.0; 2 * new * text]),
+                Tensor::from_array(((), vec![total as i32])).unwrap().into_dyn(),
             ),
         ];
-        inputs.extend(cross.iter().map(|(name, value)| {
-            let (shape, values) = value.try_extract_tensor::<f32>().unwrap();
-            (name.clone(), attended(precision, shape.to_vec(), values.to_vec()))
-        }));
+        inputs.extend(told.inputs(precision, new, begins));
         inputs.extend(std::mem::take(&mut cache));
         inputs.extend(steering(checkpoint, "residual", case.residual, case));
         inputs.extend(steering(checkpoint, "attention", case.attention, case));
@@ -255,13 +302,27 @@ fn steps(checkpoint: Checkpoint, precision: Precision, case: &Case, first: usize
 }
 
 #[test]
+fn what_stands_before_the_music_is_what_transformers_prepends() {
+    let expected = Checkpoint::Melody.expected();
+    let told = Told::of(Checkpoint::Melody, &expected);
+    let off = difference(&values(&told.given["prefix_states"]), &expected.floats("prefix.short"));
+    assert!(off < 2e-5, "{off}");
+}
+
+#[test]
 fn logits_and_activations_of_guided_steps_are_those_of_transformers_steered_or_not() {
-    for checkpoint in Checkpoint::ALL {
+    for checkpoint in Checkpoint::EVERY {
         let expected = checkpoint.expected();
         for case in &CASES {
             let name = case.name;
+            if !expected.has(&format!("{name}.logits")) {
+                assert_eq!(checkpoint, Checkpoint::Melody, "{name} is not recorded");
+                continue;
+            }
             let found = steps(checkpoint, Precision::F32, case, 1);
-            let logits: Vec<f32> = found.iter().flat_map(|step| step.logits.clone()).collect();
+            let recorded = expected.shape(&format!("{name}.logits"))[0];
+            let logits: Vec<f32> =
+                found[found.len() - recorded..].iter().flat_map(|step| step.logits.clone()).collect();
             let off = difference(&logits, &expected.floats(&format!("{name}.logits")));
             assert!(off < 5e-5, "{checkpoint:?} {name}: logits are off by {off}");
             for site in ["residual", "attention"] {
@@ -284,7 +345,7 @@ fn logits_and_activations_of_guided_steps_are_those_of_transformers_steered_or_n
 
 #[test]
 fn a_block_of_positions_gives_what_single_steps_give() {
-    for checkpoint in Checkpoint::ALL {
+    for checkpoint in Checkpoint::EVERY {
         for case in &CASES[..2] {
             let single = steps(checkpoint, Precision::F32, case, 1);
             let block = steps(checkpoint, Precision::F32, case, 7);
@@ -307,7 +368,7 @@ fn error_of(checkpoint: Checkpoint, precision: Precision, case: &Case, first: us
 
 #[test]
 fn eight_bit_weights_stay_near_the_exact_ones() {
-    for checkpoint in Checkpoint::ALL {
+    for checkpoint in Checkpoint::EVERY {
         let off = error_of(checkpoint, Precision::Int8, &CASES[0], 1);
         assert!(off < 0.03, "{checkpoint:?}: logits are off by {off} of their norm");
     }
@@ -315,7 +376,7 @@ fn eight_bit_weights_stay_near_the_exact_ones() {
 
 #[test]
 fn four_bit_weights_and_eight_bit_keys_lose_more_but_not_the_thread() {
-    for checkpoint in Checkpoint::ALL {
+    for checkpoint in Checkpoint::EVERY {
         for first in [1, 7] {
             let off = error_of(checkpoint, Precision::Int4, &CASES[0], first);
             assert!(off < 0.3, "{checkpoint:?}: logits are off by {off} of their norm");
@@ -325,7 +386,7 @@ fn four_bit_weights_and_eight_bit_keys_lose_more_but_not_the_thread() {
 
 #[test]
 fn half_precision_stays_near_single_precision_steered_or_not() {
-    for checkpoint in Checkpoint::ALL {
+    for checkpoint in Checkpoint::EVERY {
         for case in &CASES {
             for first in [1, 7] {
                 let off = error_of(checkpoint, Precision::F16, case, first);

@@ -114,6 +114,12 @@ def random_model(text, codec, decoder, dtype, seed):
     torch.manual_seed(seed)
     config = MusicgenConfig(text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict())
     model = MusicgenForConditionalGeneration(config).eval()
+    scatter(model, codec, decoder, dtype)
+    return model
+
+
+def scatter(model, codec, decoder, dtype):
+    """Draws weights again with which outputs are lively, and rounds them to what the checkpoint will hold."""
     model.generation_config = GenerationConfig(
         max_length=60, decoder_start_token_id=decoder.vocab_size, pad_token_id=decoder.vocab_size,
         bos_token_id=decoder.vocab_size, guidance_scale=GUIDANCE)
@@ -121,14 +127,13 @@ def random_model(text, codec, decoder, dtype, seed):
         for name, weight in model.named_parameters():
             if "layer_norm" in name:
                 weight.add_(0.2 * torch.randn_like(weight))
-            elif name.startswith(("decoder.", "enc_to_dec")):
+            elif name.startswith(("decoder.", "enc_to_dec", "audio_enc_to_dec")):
                 weight.copy_(torch.randn_like(weight) * (1.6 / weight.shape[-1] ** 0.5))
             elif "lstm" in name:
                 weight.mul_(1.5)
         round_weights(model, dtype)
         fill_codebooks(model, codec)
         round_weights(model, dtype)
-    return model
 
 
 def round_weights(model, dtype):
@@ -150,7 +155,10 @@ def fill_codebooks(model, codec):
 
 @contextmanager
 def steered(model, case, directions):
-    """Forward hooks that do what the paper writes: h <- (h + a s r) / (1 + |a|)."""
+    """Forward hooks that do what the paper writes: h <- (h + a s r) / (1 + |a|).
+
+    Every run reads one step of music, so that its last position is all there is but for what a melody model prepends.
+    """
     recorded = {"residual": [], "attention": []}
 
     def change(site, layer, h):
@@ -159,17 +167,22 @@ def steered(model, case, directions):
         if strength == 0.0 or layer not in directions[site]:
             return h
         rows = slice(None) if case.both_rows else slice(0, 1)
-        part = h[rows]
+        part = h[rows, -1:]
         scale = 1.0 if case.literal else part.norm(dim=-1, keepdim=True)
         h = h.clone()
-        h[rows] = (part + strength * scale * directions[site][layer]) / (1 + abs(strength))
+        h[rows, -1:] = (part + strength * scale * directions[site][layer]) / (1 + abs(strength))
         return h
+
+    def hook(site, layer):
+        def act(_, __, out):
+            # Melody's layers return their attention too.
+            return (change(site, layer, out[0]), *out[1:]) if isinstance(out, tuple) else change(site, layer, out)
+        return act
 
     hooks = []
     for number, layer in enumerate(model.decoder.model.decoder.layers):
-        hooks.append(layer.register_forward_hook(lambda _, __, h, n=number: change("residual", n, h)))
-        hooks.append(layer.self_attn.register_forward_hook(
-            lambda _, __, out, n=number: (change("attention", n, out[0]), *out[1:])))
+        hooks.append(layer.register_forward_hook(hook("residual", number)))
+        hooks.append(layer.self_attn.register_forward_hook(hook("attention", number)))
     try:
         yield recorded
     finally:
@@ -194,8 +207,8 @@ def guided_steps(model, case, directions, states, tokens):
     return torch.stack(logits), activations
 
 
-def greedy_codes(model, case, directions, ids, **opening):
-    """Codes of `FRAMES` frames as `generate` finds them, from an opening on if there is one; the least margin of a choice."""
+def greedy_codes(model, case, directions, ids, **told):
+    """Codes of `FRAMES` frames as `generate` finds them, after an opening or for a melody if told; the least margin of a choice."""
     codebooks, channels = model.config.decoder.num_codebooks, model.config.decoder.audio_channels
     found, margins = [], []
     decode = model.audio_encoder.decode
@@ -215,7 +228,7 @@ def greedy_codes(model, case, directions, ids, **opening):
     model.audio_encoder.decode = stop
     try:
         with steered(model, case, directions):
-            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, **opening,
+            model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), do_sample=False, **told,
                            guidance_scale=GUIDANCE, max_length=FRAMES + codebooks // channels)
     except StopIteration:
         pass

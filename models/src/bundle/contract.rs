@@ -2,8 +2,8 @@
 //!
 //! The importer declares its graphs from here and [`super::Bundle::open`] compares a bundle's graphs with it.
 
-use super::manifest::{Architecture, Precision};
-use crate::onnx::Element;
+use super::manifest::{Architecture, Chroma, Precision};
+use crate::onnx::{Element, signed};
 
 /// One dimension of a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +68,28 @@ pub fn cross(architecture: &Architecture) -> Signature {
     }
 }
 
+/// `prefix`: a melody and text states to what is prepended to the music.
+pub fn prefix(architecture: &Architecture, chroma: &Chroma) -> Signature {
+    Signature {
+        inputs: vec![
+            port("text_states", Float, [B, T, Fixed(architecture.text_width)]),
+            port("text_mask", Float, [B, T, ONE]),
+            port("melody", Float, [B, Fixed(chroma.frames), Fixed(chroma.classes)]),
+        ],
+        outputs: vec![port("prefix_states", Float, [B, Free("P"), Fixed(architecture.width)])],
+    }
+}
+
+/// What stands in `input_ids` of every codebook at the positions of a prefix: beyond the vocabulary and its pad token.
+pub fn prefix_token(vocabulary: usize) -> i64 {
+    signed(vocabulary + 1)
+}
+
+/// The graph of what the decoder is told: [`prefix`] in a model conditioned on melodies, otherwise [`cross`].
+pub fn condition(architecture: &Architecture) -> Signature {
+    architecture.chroma.as_ref().map_or_else(|| cross(architecture), |chroma| prefix(architecture, chroma))
+}
+
 /// Type of what the cross-attention of a precision attends to: keys, values and biases.
 pub fn attended(precision: Precision) -> Element {
     match precision {
@@ -97,8 +119,12 @@ pub fn decoder(architecture: &Architecture, precision: Precision) -> Signature {
         port("total_sequence_length", Int32, []),
     ];
     inputs.extend(heads(architecture, "past", M, cached));
-    inputs.extend(heads(architecture, "cross", T, attended));
-    inputs.push(port("cross_bias", attended, [B, ONE, S, T]));
+    if architecture.chroma.is_some() {
+        inputs.push(port("prefix_states", Float, [B, S, width.clone()]));
+    } else {
+        inputs.extend(heads(architecture, "cross", T, attended));
+        inputs.push(port("cross_bias", attended, [B, ONE, S, T]));
+    }
     let mut outputs =
         vec![port("logits", Float, [B, Fixed(architecture.codebooks), Fixed(architecture.vocabulary)])];
     for site in ["residual", "attention"] {

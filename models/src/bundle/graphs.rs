@@ -15,7 +15,9 @@ pub fn check(root: &Path, manifest: &Manifest) -> Result<(), BundleError> {
     let architecture = &manifest.architecture;
     let graphs = &manifest.graphs;
     check_graph(root, manifest, &graphs.text_encoder, &contract::text_encoder(architecture))?;
-    check_graph(root, manifest, &graphs.cross, &contract::cross(architecture))?;
+    if let Some(condition) = graphs.condition() {
+        check_graph(root, manifest, condition, &contract::condition(architecture))?;
+    }
     for (&precision, name) in &graphs.decoder {
         check_graph(root, manifest, name, &contract::decoder(architecture, precision))?;
     }

@@ -28,6 +28,7 @@ pub fn check(manifest: &Manifest) -> Result<(), String> {
         max_positions,
         window,
         text_width,
+        chroma,
         codec,
     } = &manifest.architecture;
     within("layers", *layers, 1..=512)?;
@@ -73,6 +74,19 @@ pub fn check(manifest: &Manifest) -> Result<(), String> {
                 codec.samples_per_frame
             ));
         }
+    }
+    if let Some(chroma) = chroma {
+        within("chroma.classes", chroma.classes, 2..=36)?;
+        within("chroma.frames", chroma.frames, 1..=65_536)?;
+        within("chroma.sample_rate", chroma.sample_rate as usize, 1..=768_000)?;
+        within("chroma.window", chroma.window, 4..=1 << 20)?;
+        within("chroma.hop", chroma.hop, 1..=1 << 20)?;
+    }
+    let graphs = &manifest.graphs;
+    if (graphs.cross.is_some(), graphs.prefix.is_some()) != (chroma.is_none(), chroma.is_some()) {
+        return Err(
+            "it has not the one graph, cross or with chroma prefix, of what the decoder is told".into()
+        );
     }
     for (name, norms) in [("residual", &manifest.norms.residual), ("attention", &manifest.norms.attention)] {
         if norms.len() != *layers || norms.iter().any(|norm| !norm.is_finite() || *norm < 0.0) {

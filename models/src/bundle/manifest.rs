@@ -60,8 +60,26 @@ pub struct Architecture {
     pub window: usize,
     /// Width of the text encoder's states, E.
     pub text_width: usize,
+    /// How melodies are heard, in a model that is conditioned on them: then what it is told is prepended to the music.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chroma: Option<Chroma>,
     /// The codec.
     pub codec: Codec,
+}
+
+/// Numbers of the melody that a model is conditioned on: which pitch class is loudest, frame after frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chroma {
+    /// Pitch classes, the first of which is C.
+    pub classes: usize,
+    /// Frames that the model is given; a shorter melody is repeated.
+    pub frames: usize,
+    /// Samples a second of the audio that is listened to.
+    pub sample_rate: u32,
+    /// Samples of a Fourier transform.
+    pub window: usize,
+    /// Samples from one frame to the next.
+    pub hop: usize,
 }
 
 /// Numbers of the codec (EnCodec and what stands around it).
@@ -109,8 +127,12 @@ pub struct FilterBank {
 pub struct Graphs {
     /// Text encoder.
     pub text_encoder: String,
-    /// Cross-attention keys and values of a prompt.
-    pub cross: String,
+    /// Cross-attention keys and values of a prompt; none in a model conditioned on melodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross: Option<String>,
+    /// What a melody and a prompt become before the music, in a model conditioned on melodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
     /// Decoder, one for each precision.
     pub decoder: BTreeMap<Precision, String>,
     /// Audio to codes.
@@ -170,6 +192,22 @@ impl Codec {
     #[must_use]
     pub fn channels_of_stream(&self) -> usize {
         self.channels / self.streams
+    }
+}
+
+impl Graphs {
+    /// The graph of what the decoder is told: `cross`, or `prefix` in a model conditioned on melodies.
+    #[must_use]
+    pub fn condition(&self) -> Option<&str> {
+        self.prefix.as_deref().or(self.cross.as_deref())
+    }
+}
+
+impl Chroma {
+    /// Frames a second.
+    #[must_use]
+    pub fn frame_rate(&self) -> f64 {
+        f64::from(self.sample_rate) / self.hop as f64
     }
 }
 

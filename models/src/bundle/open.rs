@@ -52,15 +52,11 @@ impl Bundle {
         limits::check(&manifest).map_err(invalid)?;
         files::check(&root, &manifest, cancelled)?;
         let listed = &manifest.graphs;
-        let fixed = [
-            &listed.text_encoder,
-            &listed.cross,
-            &listed.encodec_encode,
-            &listed.encodec_latent,
-            &listed.encodec_wave,
-        ];
+        let fixed =
+            [&listed.text_encoder, &listed.encodec_encode, &listed.encodec_latent, &listed.encodec_wave];
         let others = listed.decoder.values().chain(&listed.encodec_latent_int8);
-        for name in fixed.into_iter().chain(others).map(String::as_str).chain([TOKENIZER_FILE]) {
+        let named = fixed.into_iter().chain(others).map(String::as_str);
+        for name in named.chain(listed.condition()).chain([TOKENIZER_FILE]) {
             if !manifest.files.contains_key(name) {
                 return Err(invalid(format!("{name} is not among its listed files")));
             }
@@ -133,10 +129,12 @@ impl Bundle {
         self.root.join(&self.manifest.graphs.text_encoder)
     }
 
-    /// The graph that makes cross-attention keys and values of a prompt.
+    /// The graph of what the decoder is told: cross-attention keys and values of a prompt or, in a model conditioned on
+    /// melodies, what is prepended to the music.
     #[must_use]
-    pub fn cross(&self) -> PathBuf {
-        self.root.join(&self.manifest.graphs.cross)
+    pub fn condition(&self) -> PathBuf {
+        // A bundle without it was refused.
+        self.root.join(self.manifest.graphs.condition().unwrap_or_default())
     }
 
     /// The decoder's graph in one precision.

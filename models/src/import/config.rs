@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::ImportError;
+use super::{ImportError, chroma};
 use crate::bundle::manifest::{Architecture, Codec, FilterBank};
 
 /// The whole of `config.json`, as far as it matters.
@@ -175,16 +175,14 @@ pub fn read(folder: &Path) -> Result<(ModelConfig, Architecture), ImportError> {
         model_type: Option<String>,
     }
     let Kind { model_type } = json(folder, "config.json")?;
-    match model_type.as_deref() {
-        Some("musicgen") => {}
-        Some("musicgen_melody") => {
-            return refuse(
-                "it is conditioned on melodies; so far only text-conditioned MusicGen is imported",
-            );
+    let chroma = match model_type.as_deref() {
+        Some("musicgen") => None,
+        Some("musicgen_melody") => Some(chroma::read(folder)?),
+        Some(other) => {
+            return refuse(format!("its model_type is {other:?}, not \"musicgen\" or \"musicgen_melody\""));
         }
-        Some(other) => return refuse(format!("its model_type is {other:?}, not \"musicgen\"")),
         None => return refuse("its config.json names no model_type"),
-    }
+    };
     let config: ModelConfig = json(folder, "config.json")?;
     let generation: GenerationConfig = json(folder, "generation_config.json")?;
     check_text(&config.text_encoder)?;
@@ -208,6 +206,7 @@ pub fn read(folder: &Path) -> Result<(ModelConfig, Architecture), ImportError> {
         max_positions: decoder.max_position_embeddings,
         window: generation.max_length.unwrap_or(usize::MAX).min(decoder.max_position_embeddings),
         text_width: config.text_encoder.d_model,
+        chroma,
         codec: Codec {
             sample_rate: codec.outer_rate(),
             samples_per_frame: codec.samples_per_frame(),

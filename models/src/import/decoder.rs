@@ -1,5 +1,5 @@
-//! MusicGen's decoder as a graph (`MusicgenForCausalLM` of transformers), with a KV cache written in place and
-//! steering at two sites of every layer.
+//! MusicGen's decoder as a graph (`MusicgenForCausalLM` and `MusicgenMelodyForCausalLM` of transformers), with a KV cache
+//! written in place and steering at two sites of every layer.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use super::ImportError;
 use super::cache::CacheScales;
 use super::checkpoint::Checkpoint;
 use super::config::DecoderConfig;
+use super::embeddings;
 use super::graph::{GraphBuilder, Value};
 use super::linear::{self, Matrix, linear};
 use super::steering::Steering;
@@ -33,18 +34,27 @@ pub fn write(
     let mut graph = GraphBuilder::create(folder, name, signature)?;
     let decoder = Decoder { checkpoint, config, precision, cache };
     let (layers, width) = (config.num_hidden_layers, config.hidden_size);
-    let residual = Steering::new(&mut graph, "residual", layers, width, precision);
-    let attention = Steering::new(&mut graph, "attention", layers, width, precision);
-    let mut x = decoder.embed(&mut graph)?;
+    // A model that is told things by a prefix attends to nothing else.
+    let attends_to_text = !graph.has_input("prefix_states");
+    let embedded = embeddings::write(&mut graph, checkpoint, config, precision)?;
+    let mut steering = |site: &str| {
+        Steering::new(&mut graph, site, layers, width, precision).sparing(embedded.is_prefix.clone())
+    };
+    let (residual, attention) = (steering("residual"), steering("attention"));
+    let mut x = embedded.stream;
     let mut residual_out = Vec::new();
     let mut attention_out = Vec::new();
     for layer in 0..layers {
         let mixed = decoder.self_attention(&mut graph, &x, layer)?;
         attention_out.push(mixed.clone());
-        let mixed = attention.apply(&mut graph, &mixed, layer);
-        let (sum, normed) = decoder.add_and_norm(&mut graph, &x, &mixed, layer, "encoder_attn_layer_norm")?;
-        let crossed = decoder.cross_attention(&mut graph, &normed, layer)?;
-        let (sum, normed) = decoder.add_and_norm(&mut graph, &sum, &crossed, layer, "final_layer_norm")?;
+        let mut mixed = attention.apply(&mut graph, &mixed, layer);
+        if attends_to_text {
+            let (sum, normed) =
+                decoder.add_and_norm(&mut graph, &x, &mixed, layer, "encoder_attn_layer_norm")?;
+            mixed = decoder.cross_attention(&mut graph, &normed, layer)?;
+            x = sum;
+        }
+        let (sum, normed) = decoder.add_and_norm(&mut graph, &x, &mixed, layer, "final_layer_norm")?;
         let forwarded = decoder.feed_forward(&mut graph, &normed, layer)?;
         x = graph.op("Add", &[&sum, &forwarded]).one();
         residual_out.push(x.clone());
@@ -65,44 +75,6 @@ struct Decoder<'a> {
 }
 
 impl Decoder<'_> {
-    /// Sum of the codebooks' embeddings plus sinusoidal positions, `[B, S, D]`.
-    fn embed(&self, graph: &mut GraphBuilder) -> Result<Value, ImportError> {
-        let (codebooks, width) = (self.config.num_codebooks, self.config.hidden_size);
-        // One row more than the vocabulary: the pad token.
-        let rows = self.config.vocab_size + 1;
-        let mut table = Vec::with_capacity(codebooks * rows * width);
-        let mut offsets = Vec::with_capacity(codebooks);
-        for codebook in 0..codebooks {
-            let name = format!("{PREFIX}.embed_tokens.{codebook}.weight");
-            table.extend(self.checkpoint.tensor(&name, &[rows, width])?);
-            offsets.push(signed(codebook * rows));
-        }
-        let dims = [codebooks * rows, width];
-        // Half precision loses far less than the 8-bit weights around it, and halves what would be the largest part of
-        // a small model's file.
-        let table = match self.precision {
-            Precision::F32 => graph.floats("embed_tokens", &dims, &table)?,
-            Precision::F16 | Precision::Int8 | Precision::Int4 => {
-                graph.halves("embed_tokens", &dims, &table)?
-            }
-        };
-        let offsets = graph.ints_shaped(&[1, codebooks, 1], &offsets);
-        let ids = graph.input("input_ids");
-        let row = graph.op("Add", &[&ids, &offsets]).one();
-        let mut embedded = graph.op("Gather", &[&table, &row]).one();
-        if self.precision != Precision::F32 {
-            embedded = graph.op("Cast", &[&embedded]).int("to", Element::Float as usize).one();
-        }
-        let axis = graph.ints(&[1]);
-        let tokens = graph.op("ReduceSum", &[&embedded, &axis]).int("keepdims", 0).one();
-        let positions = self.positions(graph)?;
-        let embedded = graph.op("Add", &[&tokens, &positions]).one();
-        Ok(match self.precision {
-            Precision::F16 => graph.op("Cast", &[&embedded]).int("to", Element::Half as usize).one(),
-            Precision::F32 | Precision::Int8 | Precision::Int4 => embedded,
-        })
-    }
-
     /// The graph output `name`: what `layers` `[B, S, D]` hold at the last position, `[L, B, D]`.
     fn last_of_all(&self, graph: &mut GraphBuilder, layers: &[Value], name: &str) {
         let together = graph.op("Concat", &layers.iter().collect::<Vec<_>>()).int("axis", 0).one();
@@ -113,23 +85,6 @@ impl Decoder<'_> {
         }
         let shape = graph.ints(&[signed(layers.len()), -1, signed(self.config.hidden_size)]);
         graph.op("Reshape", &[&last, &shape]).named(name);
-    }
-
-    /// `MusicgenSinusoidalPositionalEmbedding` at `position_ids`, `[S, D]`: cosines, then sines.
-    fn positions(&self, graph: &mut GraphBuilder) -> Result<Value, ImportError> {
-        let half = self.config.hidden_size / 2;
-        // In single precision, as PyTorch computes them: an error here grows with the position.
-        let step = -(10_000_f64.ln() / (half as f64 - 1.0)) as f32;
-        let rates: Vec<f32> = (0..half).map(|index| (index as f32 * step).exp()).collect();
-        let rates = graph.floats("position_rates", &[1, half], &rates)?;
-        let ids = graph.input("position_ids");
-        let ids = graph.op("Cast", &[&ids]).int("to", Element::Float as usize).one();
-        let axis = graph.ints(&[1]);
-        let ids = graph.op("Unsqueeze", &[&ids, &axis]).one();
-        let angles = graph.op("Mul", &[&ids, &rates]).one();
-        let cosines = graph.op("Cos", &[&angles]).one();
-        let sines = graph.op("Sin", &[&angles]).one();
-        Ok(graph.op("Concat", &[&cosines, &sines]).int("axis", 1).one())
     }
 
     /// Normed, attended over the cache and projected; not yet added to the stream.

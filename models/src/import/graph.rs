@@ -55,6 +55,11 @@ impl GraphBuilder {
         Ok(Self { path, graph, body: None, data, constants: HashMap::new() })
     }
 
+    /// Whether the signature has an input of this name.
+    pub fn has_input(&self, name: &str) -> bool {
+        self.graph.input.iter().any(|input| input.name == name)
+    }
+
     /// An input of the signature.
     pub fn input(&self, name: impl Into<String>) -> Value {
         Value(name.into())

@@ -6,6 +6,7 @@
 
 mod cache;
 mod checkpoint;
+mod chroma;
 mod clap;
 mod codec;
 mod codec_geometry;
@@ -15,9 +16,11 @@ mod config;
 mod cross;
 mod decoder;
 mod destination;
+mod embeddings;
 mod error;
 mod graph;
 mod linear;
+mod prefix;
 mod room;
 mod steering;
 mod text_encoder;
@@ -72,8 +75,8 @@ pub enum Stage {
     Reading,
     /// Writing the text encoder.
     TextEncoder,
-    /// Writing the cross-attention of prompts.
-    Cross,
+    /// Writing how the decoder is told of prompts and melodies.
+    Conditioning,
     /// Writing the decoder in one precision.
     Decoder(Precision),
     /// Writing the codec.
@@ -89,7 +92,7 @@ impl fmt::Display for Stage {
         match self {
             Self::Reading => formatter.write_str("reading the checkpoint"),
             Self::TextEncoder => formatter.write_str("writing the text encoder"),
-            Self::Cross => formatter.write_str("writing the cross-attention"),
+            Self::Conditioning => formatter.write_str("writing the conditioning"),
             Self::Decoder(precision) => write!(formatter, "writing the {precision} decoder"),
             Self::Codec => formatter.write_str("writing the codec"),
             Self::Hashing => formatter.write_str("hashing the bundle"),
@@ -147,8 +150,14 @@ pub fn import(
 
     progress(Stage::TextEncoder);
     text_encoder::write(folder, &contract::text_encoder(&architecture), &checkpoint, &config.text_encoder)?;
-    progress(Stage::Cross);
-    cross::write(folder, &contract::cross(&architecture), &checkpoint, &architecture)?;
+    progress(Stage::Conditioning);
+    let signature = contract::condition(&architecture);
+    match &architecture.chroma {
+        None => cross::write(folder, &signature, &checkpoint, &architecture)?,
+        Some(chroma) => prefix::write(folder, &signature, &checkpoint, &architecture, chroma)?,
+    }
+    let [cross, prefix] = [("cross.onnx", false), ("prefix.onnx", true)]
+        .map(|(name, hears)| (architecture.chroma.is_some() == hears).then(|| name.to_owned()));
     let mut decoders = BTreeMap::new();
     for &precision in &watched {
         progress(Stage::Decoder(precision));
@@ -186,7 +195,8 @@ pub fn import(
         architecture,
         graphs: Graphs {
             text_encoder: "text_encoder.onnx".into(),
-            cross: "cross.onnx".into(),
+            cross,
+            prefix,
             decoder: decoders,
             encodec_encode: "encodec_encode.onnx".into(),
             encodec_latent: "encodec_latent.onnx".into(),

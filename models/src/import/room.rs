@@ -20,7 +20,8 @@ struct Weights {
 impl Weights {
     fn of(checkpoint: &Checkpoint, architecture: &Architecture) -> Self {
         let cross = 2 * architecture.layers * architecture.width * architecture.width;
-        let common = checkpoint.count("text_encoder.") + checkpoint.count("audio_encoder.") + cross as u64;
+        let cross = if architecture.chroma.is_none() { cross as u64 } else { 0 };
+        let common = checkpoint.count("text_encoder.") + checkpoint.count("audio_encoder.") + cross;
         Self { common, decoder: checkpoint.count("decoder.") }
     }
 

@@ -18,6 +18,7 @@ pub struct Steering {
     layers: Vec<Layer>,
     precision: Precision,
     width: usize,
+    spared: Option<Value>,
 }
 
 /// Factors of one layer, `[C, 1, D]` or `[C, 1, 1]`.
@@ -56,15 +57,28 @@ impl Steering {
         let relatives = by_layer(graph, &format!("{site}_relative"), &relative, layers, width);
         let parts = gains.into_iter().zip(literals).zip(relatives);
         let layers = parts.map(|((gain, literal), relative)| Layer { gain, literal, relative }).collect();
-        Self { layers, precision, width }
+        Self { layers, precision, width, spared: None }
+    }
+
+    /// Leaves the positions alone that `positions [B, S, 1]` names, if it is there.
+    pub fn sparing(self, positions: Option<Value>) -> Self {
+        Self { spared: positions, ..self }
     }
 
     /// Steers `x [B, S, D]` as it leaves the site of `layer`.
     pub fn apply(&self, graph: &mut GraphBuilder, x: &Value, layer: usize) -> Value {
-        let Layer { gain, literal, relative } = &self.layers[layer];
-        if self.precision == Precision::F16 {
-            return self.apply_to_half(graph, x, &self.layers[layer]);
+        let steered = match self.precision {
+            Precision::F16 => self.apply_to_half(graph, x, &self.layers[layer]),
+            Precision::F32 | Precision::Int8 | Precision::Int4 => self.apply_to_single(graph, x, layer),
+        };
+        match &self.spared {
+            Some(spared) => graph.op("Where", &[spared, x, &steered]).one(),
+            None => steered,
         }
+    }
+
+    fn apply_to_single(&self, graph: &mut GraphBuilder, x: &Value, layer: usize) -> Value {
+        let Layer { gain, literal, relative } = &self.layers[layer];
         let axis = graph.ints(&[-1]);
         let norm = graph.op("ReduceL2", &[x, &axis]).int("keepdims", 1).one();
         let kept = graph.op("Mul", &[x, gain]).one();

@@ -17,6 +17,7 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::LabError;
 use crate::bundle::{Bundle, Codec};
+use crate::musicgen::{ChromaExtractor, Melody};
 use crate::resample::Resampler;
 
 /// How the names of the files end that are taken for audio.
@@ -69,6 +70,27 @@ pub fn sound_of(path: &Path, bundle: &Bundle) -> Result<Vec<f32>, LabError> {
     let sound = read(path, &bundle.architecture().codec);
     let refused = |reason| LabError::File { file: path.display().to_string(), reason };
     sound.map(|sound| sound.samples).map_err(refused)
+}
+
+/// The melody of a file of any common format, as the bundle's model hears it.
+///
+/// # Errors
+/// [`LabError::File`] for what cannot be read, is no audio or too long, and if the model hears no melodies.
+pub fn melody_of(path: &Path, bundle: &Bundle) -> Result<Melody, LabError> {
+    let hear = || {
+        let name = &bundle.manifest().name;
+        let chroma = bundle.architecture().chroma.as_ref();
+        let chroma = chroma.ok_or_else(|| {
+            format!("{name} hears no melodies; import a model that does, such as facebook/musicgen-melody")
+        })?;
+        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        let (samples, _) = decode(bytes, path, Some(chroma.sample_rate), 1)?;
+        if samples.iter().any(|sample| !sample.is_finite()) {
+            return Err("it has samples that are no finite numbers".to_owned());
+        }
+        ChromaExtractor::new(chroma).melody(&samples).map_err(|error| error.to_string())
+    };
+    hear().map_err(|reason| LabError::File { file: path.display().to_string(), reason })
 }
 
 /// A file of any common format as one channel, and its own sample rate in Hz.

@@ -76,7 +76,7 @@ mod whole;
 
 pub use activations::Activations;
 pub use agreement::{Contingency, hungarian_order};
-pub use audio::{is_audio, listen, sound_of};
+pub use audio::{is_audio, listen, melody_of, sound_of};
 pub use clips::ClipSettings;
 pub use contrast::Contrast;
 pub use dataset::{Dataset, DatasetLabel, Recording};

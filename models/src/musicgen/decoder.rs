@@ -12,7 +12,7 @@ use crate::runtime::Graph;
 use crate::steering::{Site, SiteInputs};
 
 use super::buffers::{Memory, Shared};
-use super::conditioning::Conditioning;
+use super::conditioning::{Conditioning, Told};
 use super::inputs::{SteeringInputs, TokenInputs};
 use super::{Engine, GenerateError};
 
@@ -25,7 +25,7 @@ pub(super) struct Decoder {
     single: TokenInputs,
     /// For the last block of several.
     block: Option<TokenInputs>,
-    /// New positions of the inputs that are bound.
+    /// New positions of the inputs that are bound, with those before the music.
     bound: usize,
     /// Replays the run of a single position, if the provider can record one.
     replay: Option<RunOptions>,
@@ -40,12 +40,12 @@ pub(super) struct Decoder {
     keys_and_values: Vec<DynTensor>,
     /// Positions that the keys and values have room for, M.
     capacity: usize,
-    /// Positions filled.
+    /// Positions of the music that are filled; what is told before it comes with the first.
     length: usize,
 }
 
 impl Decoder {
-    /// A decoder with room for `capacity` positions and steering inputs of `steering_rows` rows.
+    /// A decoder with room for `capacity` positions of music and steering inputs of `steering_rows` rows.
     pub fn new(
         engine: &Arc<Engine>,
         conditioning: Conditioning,
@@ -78,9 +78,10 @@ impl Decoder {
             let architecture = engine.bundle().architecture();
             let mut binding = session.create_binding()?;
             let memory = Memory::of(&session, engine.provider())?;
-            for (name, value) in &conditioning.cross {
-                binding.bind_input(name, value)?;
+            if let Told::Cross(cross) = &conditioning.told {
+                cross.keys_and_values.iter().try_for_each(|(name, value)| binding.bind_input(name, value))?;
             }
+            let capacity = conditioning.prefix() + capacity;
             let element = tensor_element(cached(engine.precision()));
             let shape = [conditioning.rows, architecture.heads, capacity, architecture.head_width()];
             let mut keys_and_values = Vec::with_capacity(2 * architecture.layers);
@@ -109,7 +110,7 @@ impl Decoder {
                 binding.bind_output(super::heads::OUTPUT, heads.bound_mut())?;
                 heads_out = Some(heads);
             }
-            let single = TokenInputs::new(&memory, engine, &conditioning, 1)?;
+            let single = TokenInputs::new(&memory, engine, &conditioning, 0, 1)?;
             let sizes = [architecture.layers, steering_rows, architecture.width];
             let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(&memory, site, sizes));
             let steering = [residual?, attention?];
@@ -171,7 +172,7 @@ impl Decoder {
             let mut peaks = vec![0.0_f32; architecture.width];
             for (head, positions) in values.chunks_exact(self.capacity * width).enumerate() {
                 let peaks = &mut peaks[head % architecture.heads * width..][..width];
-                for position in positions.chunks_exact(width).take(self.length) {
+                for position in positions.chunks_exact(width).take(self.filled()) {
                     peaks.iter_mut().zip(position).for_each(|(peak, value)| *peak = peak.max(value.abs()));
                 }
             }
@@ -187,9 +188,25 @@ impl Decoder {
         2 * architecture.layers * self.conditioning.rows * row * cached(self.engine.precision()).size()
     }
 
-    /// Positions filled.
+    /// Positions of the music that are filled.
     pub fn length(&self) -> usize {
         self.length
+    }
+
+    /// Positions filled, with those before the music.
+    fn filled(&self) -> usize {
+        if self.length == 0 { 0 } else { self.conditioning.prefix() + self.length }
+    }
+
+    /// Forgets everything and tells of a window of music that begins at `frame` of the take.
+    pub fn begin_at(&mut self, frame: usize, options: &RunOptions) -> Result<(), GenerateError> {
+        self.length = 0;
+        let engine = Arc::clone(&self.engine);
+        if self.conditioning.begin_at(&engine, frame, options)? {
+            self.block = None;
+            self.bound = 0;
+        }
+        Ok(())
     }
 
     /// Forgets every position from `length` on.
@@ -217,7 +234,9 @@ impl Decoder {
             positions == 1 || self.length == 0 || self.conditioning.rows == 1,
             "a block of positions comes first"
         );
-        let end = self.length + positions;
+        let prefix = if self.length == 0 { self.conditioning.prefix() } else { 0 };
+        let past = self.filled();
+        let end = past + prefix + positions;
         if end > self.capacity {
             let reason = format!("position {end} is past the {} there is room for", self.capacity);
             return Err(GenerateError::Run { graph: "decoder", reason });
@@ -226,24 +245,31 @@ impl Decoder {
         let graph = if self.heads.is_some() { &engine.decoder_with_heads } else { &engine.decoder };
         let mut session = graph.session()?;
         let mut run = || -> ort::Result<()> {
-            let inputs = if positions == 1 {
+            let is_single = positions == 1 && prefix == 0;
+            let inputs = if is_single {
                 &mut self.single
             } else {
                 match &mut self.block {
-                    Some(block) if block.positions() == positions => block,
+                    Some(block) if block.positions() == [prefix, positions] => block,
                     other => {
                         let memory = Memory::of(&session, engine.provider())?;
                         self.bound = 0;
-                        other.insert(TokenInputs::new(&memory, &engine, &self.conditioning, positions)?)
+                        other.insert(TokenInputs::new(
+                            &memory,
+                            &engine,
+                            &self.conditioning,
+                            prefix,
+                            positions,
+                        )?)
                     }
                 }
             };
-            if self.bound != positions {
+            if self.bound != prefix + positions {
                 inputs.bind(&mut self.binding)?;
-                self.bound = positions;
+                self.bound = prefix + positions;
             }
-            inputs.set(tokens, self.length)?;
-            let replay = self.replay.as_ref().filter(|_| positions == 1);
+            inputs.set(tokens, past)?;
+            let replay = self.replay.as_ref().filter(|_| is_single);
             if replay.is_some() {
                 // Read when the run is recorded, never again: it has to hold for every later position.
                 inputs.promise(self.capacity);
@@ -252,7 +278,7 @@ impl Decoder {
             self.logits.download()
         };
         run().map_err(failed)?;
-        self.length = end;
+        self.length += positions;
         Ok(())
     }
 }

@@ -43,7 +43,7 @@ pub struct Engine {
     runtime: &'static Runtime,
     tokenizer: OnceLock<Tokenizer>,
     pub(super) text_encoder: Graph,
-    pub(super) cross: Graph,
+    pub(super) condition: Graph,
     pub(super) decoder: Graph,
     /// The same, which also hands out what its attention heads mix.
     pub(super) decoder_with_heads: Graph,
@@ -109,7 +109,7 @@ impl Engine {
             runtime,
             tokenizer: OnceLock::new(),
             text_encoder: graph(bundle.text_encoder()),
-            cross: graph(bundle.cross()),
+            condition: graph(bundle.condition()),
             decoder_with_heads: Graph::edited(decoder.clone(), session, super::heads::with_output),
             decoder: Graph::repeated(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
@@ -156,7 +156,7 @@ impl Engine {
     pub fn warm_up(&self, cancel: &Cancel) -> Result<(), GenerateError> {
         self.tokenizer()?;
         for graph in
-            [&self.text_encoder, &self.cross, &self.decoder, &self.encodec_latent, &self.encodec_wave]
+            [&self.text_encoder, &self.condition, &self.decoder, &self.encodec_latent, &self.encodec_wave]
         {
             stop_if(cancel)?;
             let loaded = graph.session_unless(cancel);
@@ -193,7 +193,7 @@ impl Engine {
         if let Some(tokenizer) = self.tokenizer.get() {
             return Ok(tokenizer);
         }
-        let tokenizer = super::conditioning::open_tokenizer(&self.bundle)?;
+        let tokenizer = super::text::open_tokenizer(&self.bundle)?;
         Ok(self.tokenizer.get_or_init(|| tokenizer))
     }
 }

@@ -69,8 +69,8 @@ impl Generation {
         stop_if(cancel)?;
         let prompts = [recipe.prompt.as_str(), recipe.negative.as_str()];
         let prompts = if recipe.is_guided() { &prompts[..] } else { &prompts[..1] };
-        let conditioning =
-            Conditioning::new(engine, prompts, &options).map_err(|error| cancelled_or(cancel, error))?;
+        let conditioning = Conditioning::new(engine, prompts, recipe.melody.as_ref(), &options)
+            .map_err(|error| cancelled_or(cancel, error))?;
         let opening = recipe.opening.as_ref().map_or(0, Codes::frames);
         let windows = Windows::new(architecture, recipe.frames, opening);
         let mut tokens = vec![vec![0; recipe.frames]; architecture.codebooks];
@@ -264,6 +264,9 @@ impl Generation {
     /// Runs the decoder once, and draws what it produced and is not known yet.
     fn step(&mut self) -> Result<(), GenerateError> {
         let first = self.decoder.length();
+        if first == 0 {
+            self.decoder.begin_at(self.windows.range(self.window).start, &self.options)?;
+        }
         let positions = if first == 0 { self.block() } else { 1 };
         self.steer(first)?;
         let tokens = self.inputs(first, positions);

@@ -4,18 +4,24 @@ use half::f16;
 use ort::session::IoBinding;
 use ort::value::{DynTensor, Tensor};
 
-use crate::bundle::contract::attended;
+use crate::bundle::contract::{attended, prefix_token};
 use crate::onnx::Element;
 use crate::steering::{Site, SiteInputs};
 
 use super::Engine;
 use super::buffers::{Memory, Shared};
-use super::conditioning::Conditioning;
+use super::conditioning::{Conditioning, Told};
+use super::cross::Cross;
 
 /// The inputs whose shape depends on the number of new positions, S.
 #[derive(Debug)]
 pub(super) struct TokenInputs {
+    /// New positions before the music.
+    prefix: usize,
+    /// New positions of the music.
     positions: usize,
+    /// What stands for those before the music.
+    prefix_token: i64,
     /// `[B,K,S]`.
     input_ids: Shared<i64>,
     /// `[S]`.
@@ -24,8 +30,16 @@ pub(super) struct TokenInputs {
     seqlens_k: Shared<i32>,
     /// `[]`; every provider reads it in the host's memory.
     total_sequence_length: Tensor<i32>,
-    /// `[B,1,S,T]`.
-    cross_bias: DynTensor,
+    told: ToldInput,
+}
+
+/// The input by which the decoder is told, as far as its shape depends on S.
+#[derive(Debug)]
+enum ToldInput {
+    /// `cross_bias`, `[B,1,S,T]`.
+    Bias(DynTensor),
+    /// `prefix_states`, `[B,S,D]`: zeros at the music's positions.
+    Prefix(DynTensor),
 }
 
 /// The steering inputs of one site.
@@ -42,23 +56,37 @@ impl TokenInputs {
         memory: &Memory<'_>,
         engine: &Engine,
         conditioning: &Conditioning,
+        prefix: usize,
         positions: usize,
     ) -> ort::Result<Self> {
-        let (rows, codebooks) = (conditioning.rows, engine.bundle().architecture().codebooks);
-        let bias = cross_bias(memory, conditioning, positions, attended(engine.precision()))?;
+        let architecture = engine.bundle().architecture();
+        let (rows, all) = (conditioning.rows, prefix + positions);
+        let told = match &conditioning.told {
+            Told::Cross(cross) => {
+                let bias = cross_bias(memory, cross, [rows, all], attended(engine.precision()))?;
+                ToldInput::Bias(memory.placed(bias)?)
+            }
+            Told::Prefix(told) => {
+                let states = &told.states[..rows * prefix * architecture.width];
+                let states = prefix_states(memory, states, [rows, prefix, all, architecture.width])?;
+                ToldInput::Prefix(memory.placed(states)?)
+            }
+        };
         Ok(Self {
+            prefix,
             positions,
-            input_ids: memory.shared(&[rows, codebooks, positions])?,
-            position_ids: memory.shared(&[positions])?,
+            prefix_token: prefix_token(architecture.vocabulary),
+            input_ids: memory.shared(&[rows, architecture.codebooks, all])?,
+            position_ids: memory.shared(&[all])?,
             seqlens_k: memory.shared(&[rows])?,
             total_sequence_length: memory.of_host(&[])?,
-            cross_bias: memory.placed(bias)?,
+            told,
         })
     }
 
-    /// New positions, S.
-    pub fn positions(&self) -> usize {
-        self.positions
+    /// New positions before the music, and of the music.
+    pub fn positions(&self) -> [usize; 2] {
+        [self.prefix, self.positions]
     }
 
     pub fn bind(&self, binding: &mut IoBinding) -> ort::Result<()> {
@@ -66,22 +94,29 @@ impl TokenInputs {
         binding.bind_input("position_ids", self.position_ids.bound())?;
         binding.bind_input("seqlens_k", self.seqlens_k.bound())?;
         binding.bind_input("total_sequence_length", &self.total_sequence_length)?;
-        binding.bind_input("cross_bias", &self.cross_bias)
+        match &self.told {
+            ToldInput::Bias(bias) => binding.bind_input("cross_bias", bias),
+            ToldInput::Prefix(states) => binding.bind_input("prefix_states", states),
+        }
     }
 
-    /// `tokens` `[K,S]` at the positions from `past` on.
+    /// `tokens` `[K,S]` of the music, at the positions from `past` on and behind what is told before it.
     #[expect(
         clippy::cast_possible_wrap,
         reason = "a position is at most the bundle's max_positions, far below 2^31"
     )]
     pub fn set(&mut self, tokens: &[i64], past: usize) -> ort::Result<()> {
-        for row in self.input_ids.values_mut().chunks_exact_mut(tokens.len()) {
-            row.copy_from_slice(tokens);
+        let (prefix, positions) = (self.prefix, self.positions);
+        let of_codebooks = self.input_ids.values_mut().chunks_exact_mut(prefix + positions);
+        for (ids, tokens) in of_codebooks.zip(tokens.chunks_exact(positions).cycle()) {
+            let (before, music) = ids.split_at_mut(prefix);
+            before.fill(self.prefix_token);
+            music.copy_from_slice(tokens);
         }
         for (position, id) in self.position_ids.values_mut().iter_mut().zip(past as i64..) {
             *position = id;
         }
-        let total = (past + self.positions) as i32;
+        let total = (past + prefix + positions) as i32;
         self.seqlens_k.values_mut().fill(total - 1);
         self.total_sequence_length.extract_tensor_mut().1.fill(total);
         self.input_ids.upload()?;
@@ -97,17 +132,34 @@ impl TokenInputs {
     }
 }
 
-/// `[B,1,S,T]` from the `[B,T]` of the conditioning.
+/// `[B,S,D]` from the states `[B,P,D]` of the positions before the music: zeros at the others.
+fn prefix_states(
+    memory: &Memory<'_>,
+    states: &[f32],
+    [rows, prefix, positions, width]: [usize; 4],
+) -> ort::Result<DynTensor> {
+    let mut all = memory.of_host::<f32>(&[rows, positions, width])?;
+    let values = all.extract_tensor_mut().1;
+    values.fill(0.0);
+    if prefix > 0 {
+        let known = states.chunks_exact(prefix * width);
+        for (row, states) in values.chunks_exact_mut(positions * width).zip(known) {
+            row[..states.len()].copy_from_slice(states);
+        }
+    }
+    Ok(all.upcast())
+}
+
+/// `[B,1,S,T]` from the `[B,T]` of what is attended to.
 fn cross_bias(
     memory: &Memory<'_>,
-    conditioning: &Conditioning,
-    positions: usize,
+    cross: &Cross,
+    [rows, positions]: [usize; 2],
     element: Element,
 ) -> ort::Result<DynTensor> {
-    let (rows, tokens) = (conditioning.rows, conditioning.tokens);
-    let shape = [rows, 1, positions, tokens];
+    let shape = [rows, 1, positions, cross.tokens];
     let by_position =
-        conditioning.bias.chunks_exact(tokens).flat_map(|row| std::iter::repeat_n(row, positions)).flatten();
+        cross.bias.chunks_exact(cross.tokens).flat_map(|row| std::iter::repeat_n(row, positions)).flatten();
     if element == Element::Half {
         let mut bias = memory.of_host::<f16>(&shape)?;
         let least = f32::from(f16::MIN);

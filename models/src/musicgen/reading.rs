@@ -85,8 +85,8 @@ impl Reading {
         }
         let options = run_options(cancel)?;
         stop_if(cancel)?;
-        let conditioning =
-            Conditioning::new(engine, &[prompt], &options).map_err(|error| cancelled_or(cancel, error))?;
+        let conditioning = Conditioning::new(engine, &[prompt], None, &options)
+            .map_err(|error| cancelled_or(cancel, error))?;
         // Position 0 reads nothing yet.
         let decoder = match heads {
             true => Decoder::with_heads(engine, conditioning, frames + 1, 1)?,

@@ -8,7 +8,7 @@ use crate::codes::Codes;
 use crate::steering::Steering;
 
 use super::take::misfit;
-use super::{Engine, Sampling};
+use super::{Engine, Melody, Sampling};
 
 /// The longest take, in seconds: an hour.
 pub const LONGEST_TAKE: f64 = 3_600.0;
@@ -43,6 +43,9 @@ pub struct Recipe {
     /// its length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening: Option<Codes>,
+    /// The melody that the take follows, from its beginning to the take's end; in models that hear melodies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub melody: Option<Melody>,
 }
 
 impl Recipe {
@@ -64,6 +67,7 @@ impl Recipe {
             frames,
             steering: Steering::default(),
             opening: None,
+            melody: None,
         }
     }
 
@@ -101,7 +105,25 @@ impl Recipe {
         if let Some(opening) = &self.opening {
             check_opening(opening, self.frames, architecture)?;
         }
+        if let Some(melody) = &self.melody {
+            check_melody(melody, architecture)?;
+        }
         Ok(())
+    }
+}
+
+/// What is wrong with a melody for the model, as a sentence.
+fn check_melody(melody: &Melody, architecture: &Architecture) -> Result<(), String> {
+    let Some(chroma) = &architecture.chroma else {
+        return Err("this model hears no melodies: leave the melody out, or take a melody model such as \
+                    facebook/musicgen-melody"
+            .to_owned());
+    };
+    match melody.classes().iter().find(|&&class| usize::from(class) >= chroma.classes) {
+        Some(class) => {
+            Err(format!("the melody has pitch class {class} where the model's have {}", chroma.classes))
+        }
+        None => Ok(()),
     }
 }
 

@@ -194,6 +194,7 @@ mod tests {
             max_positions: 64,
             window: 64,
             text_width: 1,
+            chroma: None,
             codec,
         }
     }

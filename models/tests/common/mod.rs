@@ -27,13 +27,18 @@ pub enum Checkpoint {
     Banded,
     /// Left and right in turns, of a mono codec; F16.
     Stereo,
+    /// Hears melodies: what it is told stands before the music; F16.
+    Melody,
 }
 
 impl Checkpoint {
+    /// Those that are told by cross-attention.
     pub const ALL: [Self; 4] = [Self::Small, Self::Gated, Self::Banded, Self::Stereo];
+    /// Those and the one that is told by a prefix.
+    pub const EVERY: [Self; 5] = [Self::Small, Self::Gated, Self::Banded, Self::Stereo, Self::Melody];
 
     fn data(self) -> PathBuf {
-        let name = ["small", "gated", "banded", "stereo"][self as usize];
+        let name = ["small", "gated", "banded", "stereo", "melody"][self as usize];
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
     }
 
@@ -44,7 +49,7 @@ impl Checkpoint {
 
     /// Its bundle, imported at the first call.
     pub fn bundle(self) -> &'static Bundle {
-        static BUNDLES: [OnceLock<Bundle>; 4] = [const { OnceLock::new() }; 4];
+        static BUNDLES: [OnceLock<Bundle>; 5] = [const { OnceLock::new() }; 5];
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         BUNDLES[self as usize].get_or_init(|| {
             let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
@@ -75,6 +80,10 @@ impl Recording {
 
     pub fn shape(&self, name: &str) -> Vec<usize> {
         SafeTensors::deserialize(&self.0).unwrap().tensor(name).unwrap().shape().to_vec()
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        SafeTensors::deserialize(&self.0).unwrap().tensor(name).is_ok()
     }
 
     pub fn floats(&self, name: &str) -> Vec<f32> {

@@ -25,8 +25,7 @@ tiller lab evaluate --vector pop.safetensors --prompt "a rock song" --target-pro
     --source rock --target pop --site residual,attention --strengths 0.25,0.5 --seeds 32 --seconds 10 --out rock-to-pop
 ```
 
-The importer reads plain MusicGen decoders today; a melody checkpoint is refused with a sentence until its conditioning is
-built. `musicgen-small` takes the same commands.
+No melody is given there: the paper conditions on text alone. `musicgen-small` takes the same commands.
 """
 
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::containers::menu::{MenuButton, MenuConfig};
 use egui::{Button, Label, ProgressBar, RichText, TextEdit, Ui};
 
-use super::browser::{Browser, Outcome};
+use super::browser::{Browser, Outcome, Wanted};
 use super::scene::Scene;
 use super::theme;
 use crate::lessons::{Lesson, Request, School, Taught};
@@ -102,7 +102,7 @@ impl Learn {
             field(ui, hint, WIDTH - BUTTON - theme::GAP, self.text(side));
             let browse = ui.add(Button::new("Browse").min_size(egui::vec2(BUTTON, theme::ROW)));
             if browse.on_hover_text("Choose a folder from a list").clicked() {
-                self.browsing = Some((side, Browser::at(self.start(side).as_deref())));
+                self.browsing = Some((side, Browser::at(self.start(side).as_deref(), Wanted::Folder)));
             }
         });
     }

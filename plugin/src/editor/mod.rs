@@ -12,6 +12,7 @@ mod fit;
 mod generate;
 mod header;
 mod learn;
+mod melody;
 mod messages;
 mod number;
 mod presets;
@@ -59,6 +60,7 @@ pub struct App {
     school: Weak<School>,
     gui: Option<GuiContext>,
     prompt: prompt::Prompt,
+    tune: melody::Tune,
     presets: presets::Presets,
     learn: learn::Learn,
     takes: takes::Takes,
@@ -86,6 +88,7 @@ pub fn window(instance: Arc<Instance>, renderer: &Arc<Renderer>, school: &Arc<Sc
             school: Arc::downgrade(school),
             gui: None,
             prompt: prompt::Prompt::default(),
+            tune: melody::Tune::default(),
             presets: presets::Presets::default(),
             learn: learn::Learn::default(),
             takes: takes::Takes::default(),
@@ -132,7 +135,7 @@ impl NiceEguiApp for App {
             let width = (ui.available_width() - theme::GAP) / 2.0;
             ui.horizontal_top(|ui| {
                 column(ui, width, |ui| {
-                    self.prompt.show(ui, &scene);
+                    self.prompt.show(ui, &scene, &mut self.tune);
                 });
                 column(ui, width, |ui| slots::show(ui, &scene));
             });

@@ -2,6 +2,7 @@
 
 use egui::{Align, ComboBox, Label, Layout, RichText, TextEdit};
 
+use super::melody::Tune;
 use super::scene::Scene;
 use super::theme;
 use crate::renderer::additions;
@@ -18,10 +19,10 @@ pub struct Prompt {
 }
 
 impl Prompt {
-    pub fn show(&mut self, ui: &mut egui::Ui, scene: &Scene) {
+    pub fn show(&mut self, ui: &mut egui::Ui, scene: &Scene, tune: &mut Tune) {
         self.wanted.clone_from(&scene.project.prompt);
         self.unwanted.clone_from(&scene.project.negative);
-        head(ui, scene);
+        head(ui, scene, tune);
         let remark = scene.model().and_then(|model| model.words.as_ref()?.remark(&self.wanted));
         let rows = TextEdit::multiline(&mut self.wanted)
             .id_salt("prompt")
@@ -56,7 +57,7 @@ impl Prompt {
 }
 
 /// The caption, what the song adds to the prompt, and its key.
-fn head(ui: &mut egui::Ui, scene: &Scene) {
+fn head(ui: &mut egui::Ui, scene: &Scene, tune: &mut Tune) {
     let settings = &scene.project.settings;
     ui.allocate_ui_with_layout(
         egui::vec2(ui.available_width(), HEAD),
@@ -65,6 +66,7 @@ fn head(ui: &mut egui::Ui, scene: &Scene) {
             ui.spacing_mut().interact_size.y = HEAD;
             ui.spacing_mut().button_padding.y = 1.0;
             theme::caption(ui, "Prompt");
+            tune.show(ui, scene);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 if settings.describe_song {
                     key(ui, scene);

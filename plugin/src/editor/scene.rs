@@ -8,7 +8,7 @@ use nice_plug::prelude::ParamSetter;
 use crate::instance::{Clock, Instance, Press};
 use crate::params::TillerParams;
 use crate::renderer::{ModelCard, Renderer, Status, View, again, continue_take};
-use crate::state::{Project, Slot, Take};
+use crate::state::{Melody, Project, Slot, Take};
 
 /// One frame's snapshot of an instance, and the ways to change it.
 pub struct Scene<'a> {
@@ -95,6 +95,11 @@ impl<'a> Scene<'a> {
     /// The model, if it is known and there.
     pub fn model(&self) -> Option<&ModelCard> {
         self.view.model.as_ref().and_then(|model| model.as_ref().ok())
+    }
+
+    /// Has the next takes follow a melody.
+    pub fn follow_melody(&self, melody: Melody) {
+        self.edit(|project| project.melody = Some(Arc::new(melody)));
     }
 
     /// Puts a vector file into the first free slot.

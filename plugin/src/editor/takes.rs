@@ -10,7 +10,7 @@ use super::scene::Scene;
 use super::{fit, song, theme};
 use crate::MAX_TAKE_SECONDS;
 use crate::renderer::{Status, TakeView};
-use crate::state::{Anchor, Fades, Fit, Place, Take};
+use crate::state::{Anchor, Fades, Fit, Melody, Place, Take};
 use crate::timeline::{Snap, behind, moved};
 
 /// Height of a row.
@@ -39,6 +39,7 @@ enum Wish {
     MakeAgain,
     /// Behind so many frames.
     Continue(usize),
+    FollowMelody,
     Remove,
 }
 
@@ -164,6 +165,10 @@ impl Takes {
                 }
                 Wish::Undo => Arc::make_mut(take).undo(),
                 Wish::Redo => Arc::make_mut(take).redo(),
+                Wish::FollowMelody => {
+                    let melody = |codes| Arc::new(Melody::of_take(&take.recipe.prompt, codes));
+                    project.melody = take.codes.clone().map(melody);
+                }
                 // Above.
                 Wish::MakeAgain | Wish::Continue(_) => {}
                 Wish::Remove => drop(project.takes.remove(index)),
@@ -183,12 +188,13 @@ fn row(ui: &mut egui::Ui, scene: &Scene, ruler: &Ruler, index: usize, take: &Tak
         let (id, snap) = (egui::Id::unique(("take", index)), scene.project.settings.snap);
         let (line, dragged) = song::line(ui, id, ruler, take, view, snap, HEIGHT);
         wish = wish.take().or(dragged.map(Wish::Dragged));
-        line.context_menu(|ui| wish = wish.take().or(menu(ui, take, ruler)));
+        let hears = scene.model().is_some_and(|model| model.hears_melodies);
+        line.context_menu(|ui| wish = wish.take().or(menu(ui, take, ruler, hears)));
     });
     wish
 }
 
-fn menu(ui: &mut egui::Ui, take: &Take, ruler: &Ruler) -> Option<Wish> {
+fn menu(ui: &mut egui::Ui, take: &Take, ruler: &Ruler, hears_melodies: bool) -> Option<Wish> {
     let mut wish = None;
     let mut entry = |ui: &mut egui::Ui, text: &str, hint: &str, wanted: Wish| {
         if ui.button(text).on_hover_text(hint).clicked() {
@@ -212,6 +218,14 @@ fn menu(ui: &mut egui::Ui, take: &Take, ruler: &Ruler) -> Option<Wish> {
             let hint = "The same, with this music up to the playhead";
             entry(ui, "Continue from the playhead", hint, Wish::Continue(frame));
         }
+    }
+    if hears_melodies && take.codes.is_some() {
+        entry(
+            ui,
+            "Follow its melody",
+            "The next takes play this one's tune in other ways",
+            Wish::FollowMelody,
+        );
     }
     entry(ui, if take.frozen { "Let it follow automation" } else { "Freeze" }, FREEZE, Wish::Freeze);
     entry(ui, if take.muted { "Unmute" } else { "Mute" }, "", Wish::Mute);

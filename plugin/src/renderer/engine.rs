@@ -13,6 +13,7 @@ use tiller_models::musicgen::{self, Cancel, Engine, EngineOptions, Sampling};
 use tiller_models::runtime::{Provider, Runtime, module_file};
 
 use super::frames::{Frames, steering_of};
+use super::hearing::hear;
 use super::shelf::Shelf;
 use super::studio::{Audio, Decoder, Identify, ModelCard, Stage, Step, Strengths, Studio, Work};
 use super::vectors;
@@ -67,6 +68,7 @@ impl Studio for Models {
             runs_on: format!("{}, {precision}", options.provider),
             vectors: vectors::choices(&bundle),
             words: bundle.words(),
+            hears_melodies: bundle.architecture().chroma.is_some(),
         })
     }
 
@@ -224,6 +226,8 @@ impl Generate {
             .map(|steering| vectors::find(&steering.vector, bundle).map(Arc::new))
             .collect::<Result<Vec<_>, _>>()?;
         let frames = musicgen::frames_of(recipe.seconds, architecture)?;
+        let heard = |melody| hear(melody, &engine, &self.setup.cancel);
+        let melody = recipe.melody.as_deref().map(heard).transpose()?;
         let recipe = musicgen::Recipe {
             negative: recipe.negative.clone(),
             sampling: Sampling {
@@ -233,6 +237,7 @@ impl Generate {
             },
             guidance: recipe.guidance,
             steering: steering_of(recipe, &vectors, frames, architecture, strengths),
+            melody,
             opening: opening_of(recipe, &engine)?,
             ..musicgen::Recipe::plain(&engine, &*recipe.prompt, recipe.seed, frames)
         };

@@ -202,6 +202,11 @@ impl Frames {
             let opening = self.generation.recipe().opening.clone();
             recipe.opening = opening.map(|codes| Arc::new(PackedCodes::from(codes)));
         }
+        if let Some(melody) = &mut recipe.melody {
+            let melody = Arc::make_mut(melody);
+            melody.source = None;
+            melody.heard.clone_from(&self.generation.recipe().melody);
+        }
         for (steering, used) in recipe.steering.iter_mut().zip(&self.generation.recipe().steering.slots) {
             steering.vector.sha256.clone_from(&used.vector);
             steering.curve = used.curve.clone();

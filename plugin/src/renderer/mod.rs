@@ -16,6 +16,7 @@ mod engine;
 mod fitting;
 mod follow;
 mod frames;
+mod hearing;
 mod job;
 mod manners;
 mod pace;

@@ -29,6 +29,7 @@ pub(super) fn take_of(press: &Press, project: &Project) -> Arc<Take> {
             precision: project.settings.precision.clone(),
             prompt: worded(&project.prompt, &project.settings, &press.host),
             negative: project.negative.clone(),
+            melody: project.melody.clone(),
             seed: press.seed,
             seconds: seconds.clamp(MIN_TAKE_SECONDS, MAX_TAKE_SECONDS),
             guidance: press.guidance,

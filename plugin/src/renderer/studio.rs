@@ -135,6 +135,8 @@ pub struct ModelCard {
     pub vectors: Vec<VectorChoice>,
     /// The words it was taught, where its bundle says so.
     pub words: Option<Words>,
+    /// Whether it can follow a melody.
+    pub hears_melodies: bool,
 }
 
 /// A steering vector to choose.

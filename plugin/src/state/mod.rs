@@ -1,7 +1,7 @@
 //! What a project stores: prompt, vectors, takes as tokens, settings. Never audio.
 //!
 //! The host keeps it as the field `project` of the plugin's state; `docs/state.md` describes every field for scripts.
-//! [`project`], [`take`], [`recipe`] and [`history`] are the schema, [`migrate`] reads older ones, [`packing`] and
+//! [`project`], [`take`], [`recipe`], [`melody`] and [`history`] are the schema, [`migrate`] reads older ones, [`packing`] and
 //! [`curve`] are how tokens and strengths are written, [`store`] is the one place a project lives in memory,
 //! [`waiting`] the settings that the audio thread has to know at once.
 
@@ -10,6 +10,7 @@ mod fades;
 mod fit;
 mod history;
 mod key;
+mod melody;
 mod migrate;
 mod packing;
 mod project;
@@ -22,6 +23,7 @@ pub use fades::Fades;
 pub use fit::Fit;
 pub use history::{History, Version};
 pub use key::{Key, Mode, Root};
+pub use melody::{Melody, Source};
 pub use packing::PackedCodes;
 pub use project::{LEAST_LOOK_AHEAD, MOST_LOOK_AHEAD, Position, Project, SCHEMA, Settings, Slot, Wait};
 pub use recipe::{Recipe, Steering};

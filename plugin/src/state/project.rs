@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tiller_models::steering::{Layers, Rows, Rule, Scale};
 
-use super::{Key, Take};
+use super::{Key, Melody, Take};
 use crate::params::SLOTS;
 use crate::timeline::Snap;
 
@@ -27,6 +27,9 @@ pub struct Project {
     pub prompt: String,
     /// What it should not sound like; empty for none. Takes the place of the empty prompt in guidance.
     pub negative: String,
+    /// The melody that the next take follows, in models that hear melodies; absent: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub melody: Option<Arc<Melody>>,
     /// The vector in each steering slot; `null` for an empty slot.
     pub slots: [Option<Slot>; SLOTS],
     /// Takes in the order they were made; the last is the newest.
@@ -123,6 +126,7 @@ impl Default for Project {
             schema: SCHEMA,
             prompt: String::new(),
             negative: String::new(),
+            melody: None,
             slots: [const { None }; SLOTS],
             takes: Vec::new(),
             settings: Settings::default(),

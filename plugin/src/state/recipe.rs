@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use tiller_models::steering::{Layers, Rows, Scale, StrengthCurve};
 
-use super::{PackedCodes, Slot, curve};
+use super::{Melody, PackedCodes, Slot, curve};
 use crate::params::SLOTS;
 
 /// What a take was, or is to be, made from.
@@ -28,6 +28,9 @@ pub struct Recipe {
     /// Seed of the token choices.
     #[serde(default)]
     pub seed: u64,
+    /// The melody it follows; absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub melody: Option<Arc<Melody>>,
     /// Length in seconds.
     pub seconds: f64,
     /// Guidance, at least 1.
@@ -81,6 +84,7 @@ impl Default for Recipe {
             precision: String::new(),
             prompt: String::new(),
             negative: String::new(),
+            melody: None,
             seed: 0,
             seconds: 0.0,
             guidance: default_guidance(),

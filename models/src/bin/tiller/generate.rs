@@ -9,6 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::{Value, json};
 use tiller_models::encodec::StreamDecoder;
+use tiller_models::lab::melody_of;
 use tiller_models::musicgen::{Cancel, Engine, Generation, Recipe, Sampling, Take, frames_of};
 use tiller_models::steering::{Layers, Monitoring, Rows, Rule, Scale, Slot, Steering, Vector};
 
@@ -73,6 +74,10 @@ pub(crate) struct Generate {
     /// Go on at this time of it; by default at its end.
     #[arg(long, value_name = "SECONDS", requires = "opening", allow_negative_numbers = true)]
     from: Option<f64>,
+    /// Follow the melody of this recording, of any common format; it is heard best without drums and bass. Takes a model
+    /// that hears melodies, such as musicgen-melody.
+    #[arg(long, value_name = "FILE")]
+    melody: Option<PathBuf>,
     /// Strengths over time, as CSV: `seconds,<vector name>,...`, joined by lines.
     #[arg(long, value_name = "FILE.csv")]
     curve: Option<PathBuf>,
@@ -138,6 +143,7 @@ impl Generate {
             }
             .monitored(self.monitor.map(Monitoring::new)),
             opening: self.opening.as_ref().map(|file| opening(file, self.from, &engine)).transpose()?,
+            melody: self.melody.as_ref().map(|file| melody_of(file, &bundle)).transpose()?,
             ..Recipe::plain(&engine, &*self.prompt, self.seed, frames)
         };
         if let Some(remark) = bundle.words().and_then(|words| words.remark(&self.prompt)) {

@@ -46,6 +46,13 @@ impl Info {
             model.frame_rate()
         );
         println!("  audio      {} Hz, {} channel(s)", codec.sample_rate, codec.channels);
+        if let Some(chroma) = &model.chroma {
+            let seconds = chroma.frames as f64 / chroma.frame_rate();
+            println!(
+                "  melodies   {} frames, {seconds:.1} s, of {} pitch classes",
+                chroma.frames, chroma.classes
+            );
+        }
         println!("  vectors    {}", bundle.vectors().len());
         println!("  size       {megabytes:.1} MB in {} files", manifest.files.len());
         Ok(())

@@ -1,4 +1,4 @@
-//! What a folder holds, for whoever looks for one: the folders in it, and how many recordings.
+//! What a folder holds, for whoever looks for a folder or a recording: the folders in it, and how many recordings or which.
 //!
 //! It is read on the window's own thread, so never more of it than takes a moment.
 
@@ -34,6 +34,15 @@ impl fmt::Display for Count {
     }
 }
 
+/// What is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A folder with recordings.
+    Folder,
+    /// A recording.
+    Recording,
+}
+
 /// What is known of a folder's recordings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
@@ -43,9 +52,11 @@ pub enum Counted {
     As(Count),
     /// It cannot be read.
     Unreadable,
+    /// It is no folder, but a recording itself.
+    Recording,
 }
 
-/// A folder in another.
+/// A folder in another, or a recording in it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Child {
     pub name: String,
@@ -60,11 +71,11 @@ impl Child {
     }
 }
 
-/// A folder, and those in it by name. Hidden ones are passed over.
+/// A folder, and those in it by name; behind them its recordings, if one is looked for. Hidden ones are passed over.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Listing {
     pub folder: PathBuf,
-    pub folders: Vec<Child>,
+    pub children: Vec<Child>,
     pub count: Count,
 }
 
@@ -73,25 +84,33 @@ impl Listing {
     ///
     /// # Errors
     /// A sentence.
-    pub fn of(folder: &Path) -> Result<Self, String> {
+    pub fn of(folder: &Path, wanted: Wanted) -> Result<Self, String> {
         let failed = |error: io::Error| format!("{} cannot be read: {error}.", folder.display());
-        let folder_of = |path: PathBuf| {
+        let child = |path: PathBuf, counted| {
             let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-            Child { name, path, counted: Counted::NotYet }
+            Child { name, path, counted }
         };
-        let (mut folders, mut recordings) = (Vec::new(), 0);
-        let is_whole = walk(folder, MOST, |entry, is_folder| match is_folder {
-            true => folders.push(folder_of(entry)),
-            false => recordings += usize::from(is_audio(&entry)),
+        let (mut children, mut recordings) = (Vec::new(), 0);
+        let is_whole = walk(folder, MOST, |entry, is_folder| {
+            if is_folder {
+                children.push(child(entry, Counted::NotYet));
+            } else if is_audio(&entry) {
+                recordings += 1;
+                if wanted == Wanted::Recording {
+                    children.push(child(entry, Counted::Recording));
+                }
+            }
         })
         .map_err(failed)?;
-        folders.sort_by_cached_key(|child| (child.name.to_lowercase(), child.path.clone()));
-        Ok(Self { folder: folder.to_owned(), folders, count: Count { recordings, is_whole } })
+        children.sort_by_cached_key(|child| {
+            (child.counted == Counted::Recording, child.name.to_lowercase(), child.path.clone())
+        });
+        Ok(Self { folder: folder.to_owned(), children, count: Count { recordings, is_whole } })
     }
 
     /// A folder of which nothing is known.
     pub fn empty(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), folders: Vec::new(), count: Count::default() }
+        Self { folder: folder.to_owned(), children: Vec::new(), count: Count::default() }
     }
 }
 
@@ -140,26 +159,36 @@ mod tests {
         let files =
             ["b/1.wav", "b/2.FLAC", "b/notes.txt", "b/in it/3.wav", "A/.hidden.wav", ".git/x.wav", "top.mp3"];
         touch(root.path(), &files);
-        let mut listing = Listing::of(root.path()).unwrap();
-        let names: Vec<_> = listing.folders.iter().map(|child| child.name.as_str()).collect();
+        let mut listing = Listing::of(root.path(), Wanted::Folder).unwrap();
+        let names: Vec<_> = listing.children.iter().map(|child| child.name.as_str()).collect();
         assert_eq!(names, ["A", "b"]);
         assert_eq!(listing.count, Count { recordings: 1, is_whole: true });
-        assert!(listing.folders.iter().all(|child| child.counted == Counted::NotYet));
-        listing.folders.iter_mut().for_each(Child::count);
+        assert!(listing.children.iter().all(|child| child.counted == Counted::NotYet));
+        listing.children.iter_mut().for_each(Child::count);
         let of = |recordings| Counted::As(Count { recordings, is_whole: true });
-        assert_eq!(listing.folders.iter().map(|child| child.counted).collect::<Vec<_>>(), [of(0), of(2)]);
+        assert_eq!(listing.children.iter().map(|child| child.counted).collect::<Vec<_>>(), [of(0), of(2)]);
+    }
+
+    #[test]
+    fn recordings_are_listed_behind_the_folders_if_one_is_looked_for() {
+        let root = tempfile::tempdir().unwrap();
+        touch(root.path(), &["z/1.wav", "B.wav", "a.flac", "notes.txt", ".hidden.wav"]);
+        let listing = Listing::of(root.path(), Wanted::Recording).unwrap();
+        let names: Vec<_> = listing.children.iter().map(|child| child.name.as_str()).collect();
+        assert_eq!(names, ["z", "a.flac", "B.wav"]);
+        assert_eq!(listing.children[1].counted, Counted::Recording);
     }
 
     #[test]
     fn what_cannot_be_read_is_said() {
         let root = tempfile::tempdir().unwrap();
         touch(root.path(), &["gone/1.wav", "file.wav"]);
-        let mut listing = Listing::of(root.path()).unwrap();
+        let mut listing = Listing::of(root.path(), Wanted::Folder).unwrap();
         fs::remove_dir_all(root.path().join("gone")).unwrap();
-        listing.folders[0].count();
-        assert_eq!(listing.folders[0].counted, Counted::Unreadable);
+        listing.children[0].count();
+        assert_eq!(listing.children[0].counted, Counted::Unreadable);
         for name in ["gone", "file.wav"] {
-            let error = Listing::of(&root.path().join(name)).unwrap_err();
+            let error = Listing::of(&root.path().join(name), Wanted::Folder).unwrap_err();
             assert!(error.contains(name) && error.contains("cannot be read"), "{error}");
         }
     }
@@ -170,11 +199,11 @@ mod tests {
         let files: Vec<String> = (0..=MOST).map(|number| format!("many/{number}.wav")).collect();
         fs::create_dir(root.path().join("many")).unwrap();
         files.iter().for_each(|file| fs::write(root.path().join(file), b"").unwrap());
-        let listing = Listing::of(&root.path().join("many")).unwrap();
+        let listing = Listing::of(&root.path().join("many"), Wanted::Folder).unwrap();
         assert_eq!(listing.count, Count { recordings: MOST, is_whole: false });
-        let mut above = Listing::of(root.path()).unwrap();
-        above.folders[0].count();
-        let Counted::As(count) = above.folders[0].counted else { panic!("it can be read") };
+        let mut above = Listing::of(root.path(), Wanted::Folder).unwrap();
+        above.children[0].count();
+        let Counted::As(count) = above.children[0].counted else { panic!("it can be read") };
         assert_eq!(count.to_string(), "2000 recordings or more");
     }
 
@@ -185,7 +214,10 @@ mod tests {
         touch(root.path(), &["real/1.wav"]);
         std::os::unix::fs::symlink(root.path().join("real"), root.path().join("link")).unwrap();
         std::os::unix::fs::symlink(root.path().join("nowhere"), root.path().join("broken")).unwrap();
-        let listing = Listing::of(root.path()).unwrap();
-        assert_eq!(listing.folders.iter().map(|child| &child.name[..]).collect::<Vec<_>>(), ["link", "real"]);
+        let listing = Listing::of(root.path(), Wanted::Folder).unwrap();
+        assert_eq!(
+            listing.children.iter().map(|child| &child.name[..]).collect::<Vec<_>>(),
+            ["link", "real"]
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! A small view to choose a folder in.
+//! A small view to choose a folder in, or a recording.
 //!
 //! The system's own dialogs run on threads that outlive a plugin whose host unloads it, so the window has this one: places
 //! above, the folders with their recordings below. Arrows go about, Enter and the right arrow go in, Backspace and the left
@@ -15,8 +15,9 @@ use egui::{
 };
 
 use self::listing::Counted;
+pub use self::listing::Wanted;
 use self::places::{Place, places, short};
-use self::walker::{Walker, may_hold_recordings};
+use self::walker::{Walker, may_be};
 use super::theme;
 
 /// Height of the list.
@@ -26,14 +27,15 @@ const ROW: f32 = 22.0;
 
 /// What came of looking.
 pub enum Outcome {
-    /// This folder.
+    /// This folder or recording.
     Chosen(PathBuf),
     /// None.
     Left,
 }
 
-/// A look for a folder.
+/// A look for a folder or a recording.
 pub struct Browser {
+    wanted: Wanted,
     walker: Walker,
     places: Vec<Place>,
     /// Where the list is scrolled to.
@@ -45,12 +47,12 @@ pub struct Browser {
 
 impl Browser {
     /// Begins in a folder, or in the user's music.
-    pub fn at(start: Option<&Path>) -> Self {
+    pub fn at(start: Option<&Path>, wanted: Wanted) -> Self {
         let places = places();
         let usual = ["Music", "Home"].iter().find_map(|name| places.iter().find(|place| place.name == *name));
         let usual = usual.map_or_else(|| PathBuf::from("/"), |place| place.folder.clone());
-        let walker = Walker::at(start.unwrap_or(&usual));
-        Self { walker, places, offset: 0.0, follow: false, is_new: true }
+        let walker = Walker::at(start.unwrap_or(&usual), wanted);
+        Self { wanted, walker, places, offset: 0.0, follow: false, is_new: true }
     }
 
     /// Shows it; `recent` are folders that were chosen before.
@@ -99,7 +101,7 @@ impl Browser {
     /// The folders. Returns an outcome if the keyboard leaves.
     fn list(&mut self, ui: &mut Ui) -> Option<Outcome> {
         let id = ui.scope_id().with("folders");
-        let count = self.walker.listing().folders.len();
+        let count = self.walker.listing().children.len();
         ui.spacing_mut().item_spacing.y = 0.0;
         let mut area = ScrollArea::vertical().id_salt("folders").auto_shrink(false).max_height(HEIGHT);
         if std::mem::take(&mut self.follow) {
@@ -113,7 +115,11 @@ impl Browser {
             ui.set_min_height(HEIGHT);
             area.show_rows(ui, ROW, count, |ui, in_sight| {
                 if count == 0 {
-                    theme::caption(ui, " No folders in here.");
+                    let none = match self.wanted {
+                        Wanted::Folder => " No folders in here.",
+                        Wanted::Recording => " No folders and no recordings in here.",
+                    };
+                    theme::caption(ui, none);
                 }
                 for at in in_sight.clone() {
                     clicked = clicked.take().or(self.row(ui, at));
@@ -134,7 +140,9 @@ impl Browser {
         match clicked {
             Some((at, true)) => {
                 self.walker.select(at);
-                self.enter();
+                if let Some(recording) = self.enter() {
+                    return Some(Outcome::Chosen(recording));
+                }
             }
             Some((at, false)) => self.walker.select(at),
             None => {}
@@ -149,7 +157,7 @@ impl Browser {
 
     /// One folder; returns its place if it was clicked, and whether twice.
     fn row(&self, ui: &mut Ui, at: usize) -> Option<(usize, bool)> {
-        let child = &self.walker.listing().folders[at];
+        let child = &self.walker.listing().children[at];
         // Tab goes to the list, not to each of its rows.
         let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::CLICK);
         let painter = ui.painter_at(rect);
@@ -159,7 +167,7 @@ impl Browser {
             painter.rect_filled(rect, theme::ROUND, theme::CONTROL);
         }
         let count = match child.counted {
-            Counted::NotYet => String::new(),
+            Counted::NotYet | Counted::Recording => String::new(),
             Counted::As(count) if count.recordings == 0 && count.is_whole => String::new(),
             Counted::As(count) => count.to_string(),
             Counted::Unreadable => "cannot be read".to_owned(),
@@ -174,9 +182,9 @@ impl Browser {
         response.clicked().then(|| (at, response.double_clicked()))
     }
 
-    fn enter(&mut self) {
-        self.walker.enter();
+    fn enter(&mut self) -> Option<PathBuf> {
         self.follow = true;
+        self.walker.enter()
     }
 
     fn keys(&mut self, ui: &Ui, id: egui::Id) -> Option<Outcome> {
@@ -212,7 +220,11 @@ impl Browser {
                 Key::ArrowDown => self.walker.step(1),
                 Key::ArrowLeft | Key::Backspace => self.walker.up(),
                 Key::Escape => return Some(Outcome::Left),
-                _ => self.walker.enter(),
+                _ => {
+                    if let Some(recording) = self.walker.enter() {
+                        return Some(Outcome::Chosen(recording));
+                    }
+                }
             }
         }
         None
@@ -224,14 +236,17 @@ impl Browser {
         ui.horizontal(|ui| {
             let text = format!("Choose \u{201c}{}\u{201d}", name(&folder));
             let button = Button::new(text).truncate();
-            let can = may_hold_recordings(counted);
+            let can = may_be(self.wanted, counted);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if ui.button("Back").on_hover_text("Esc").clicked() {
                     outcome = Some(Outcome::Left);
                 }
                 ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                     let button = ui.add_enabled(can, button);
-                    let why = "No recordings lie in it; choose a folder that has some itself";
+                    let why = match self.wanted {
+                        Wanted::Folder => "No recordings lie in it; choose a folder that has some itself",
+                        Wanted::Recording => "Choose a recording in the list",
+                    };
                     if button.on_disabled_hover_text(why).clicked() {
                         outcome = Some(Outcome::Chosen(folder));
                     }
