@@ -24,24 +24,29 @@ const FRAMES: usize = 40;
 /// In the order of their files: attention, then residual stream.
 const UNSTEERED: [f32; 2] = [0.0, 0.0];
 
-fn engine(precision: Precision) -> Arc<Engine> {
+fn engine(checkpoint: Checkpoint, precision: Precision) -> Arc<Engine> {
     let options = EngineOptions { precision: Some(precision), ..EngineOptions::default() };
-    Engine::load(Checkpoint::Melody.bundle(), &options).unwrap()
+    Engine::load(checkpoint.bundle(), &options).unwrap()
 }
 
-fn vectors() -> Vec<Arc<Vector>> {
-    let paths = Checkpoint::Melody.bundle().vectors();
+fn vectors(engine: &Engine) -> Vec<Arc<Vector>> {
+    let paths = engine.bundle().vectors();
     paths.iter().map(|path| Arc::new(Vector::open(path).unwrap())).collect()
 }
 
-fn melody(name: &str) -> Melody {
-    let classes = Checkpoint::Melody.expected().integers(&format!("melody.{name}"));
+fn melody_of(checkpoint: Checkpoint, name: &str) -> Melody {
+    let classes = checkpoint.expected().integers(&format!("melody.{name}"));
     Melody::new(classes.into_iter().map(|class| class as u8).collect()).unwrap()
+}
+
+fn melody(name: &str) -> Melody {
+    melody_of(Checkpoint::Melody, name)
 }
 
 fn recipe(engine: &Engine, melody: Option<Melody>, strengths: [f32; 2], scale: Scale, rows: Rows) -> Recipe {
     let slot = |(vector, strength): (&Arc<Vector>, f32)| Slot::new(vector, StrengthCurve::constant(strength));
-    let slots = vectors().iter().zip(strengths).filter(|(_, strength)| *strength != 0.0).map(slot).collect();
+    let slots =
+        vectors(engine).iter().zip(strengths).filter(|(_, strength)| *strength != 0.0).map(slot).collect();
     Recipe {
         sampling: Sampling::GREEDY,
         steering: Steering { scale, rows, slots, ..Steering::default() },
@@ -51,12 +56,12 @@ fn recipe(engine: &Engine, melody: Option<Melody>, strengths: [f32; 2], scale: S
 }
 
 fn codes(engine: &Arc<Engine>, recipe: Recipe) -> Codes {
-    generate(engine, recipe, &vectors(), &Cancel::new(), |_| {}).unwrap().codes
+    generate(engine, recipe, &vectors(engine), &Cancel::new(), |_| {}).unwrap().codes
 }
 
 #[test]
 fn greedy_codes_are_those_of_transformers_steered_or_not_and_for_any_melody() {
-    let (engine, expected) = (engine(Precision::F32), Checkpoint::Melody.expected());
+    let (engine, expected) = (engine(Checkpoint::Melody, Precision::F32), Checkpoint::Melody.expected());
     let same = |name: &str, melody, strengths, scale, rows| {
         let found = codes(&engine, recipe(&engine, melody, strengths, scale, rows));
         assert_eq!(found.rows(), expected.codes(&format!("{name}.codes")), "{name}");
@@ -72,11 +77,26 @@ fn greedy_codes_are_those_of_transformers_steered_or_not_and_for_any_melody() {
     same("none", None, UNSTEERED, Scale::Norm, Rows::Conditional);
 }
 
+#[test]
+fn left_and_right_follow_a_melody_as_in_transformers() {
+    let expected = Checkpoint::StereoMelody.expected();
+    let engine = engine(Checkpoint::StereoMelody, Precision::F32);
+    let short = || Some(melody_of(Checkpoint::StereoMelody, "short"));
+    for (name, melody, strengths) in [
+        ("plain", short(), UNSTEERED),
+        ("none", None, UNSTEERED),
+        ("residual_norm_conditional", short(), [0.0, 0.5]),
+    ] {
+        let found = codes(&engine, recipe(&engine, melody, strengths, Scale::Norm, Rows::Conditional));
+        assert_eq!(found.rows(), expected.codes(&format!("{name}.codes")), "{name}");
+    }
+}
+
 /// What the layers hold at the first frame.
 fn held(precision: Precision, melody: Option<Melody>) -> Vec<f32> {
-    let engine = engine(precision);
+    let engine = engine(Checkpoint::Melody, precision);
     let recipe = recipe(&engine, melody, UNSTEERED, Scale::Norm, Rows::Conditional);
-    let mut generation = Generation::new(&engine, recipe, &vectors(), &Cancel::new()).unwrap();
+    let mut generation = Generation::new(&engine, recipe, &vectors(&engine), &Cancel::new()).unwrap();
     generation.advance().unwrap();
     generation.activations(Site::Residual).unwrap().to_vec()
 }
@@ -93,7 +113,7 @@ fn every_precision_hears_the_same_melody() {
 
 #[test]
 fn audio_of_codes_is_that_of_transformers() {
-    let (engine, expected) = (engine(Precision::F32), Checkpoint::Melody.expected());
+    let (engine, expected) = (engine(Checkpoint::Melody, Precision::F32), Checkpoint::Melody.expected());
     let codes = Codes::try_from(expected.codes("plain.codes")).unwrap();
     let (found, recorded) = (encodec::decode(&engine, &codes).unwrap(), expected.floats("audio"));
     let off = difference(&found, &recorded) / peak(&recorded);

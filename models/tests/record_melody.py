@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Makes a small random melody model and records what transformers makes of it, and of melodies at the published size.
+"""Makes small random melody models, mono and stereo, and records what transformers makes of them, and of melodies at the
+published size.
 
 As `record_parity.py`, whose parts it uses; the extractor of melodies needs torchaudio too:
 
@@ -29,14 +30,15 @@ LENGTH = 11
 STEERED = ["plain", "residual_norm_conditional", "residual_literal_both", "attention_norm_conditional", "two_slots"]
 
 
-def configuration():
-    """3 layers, text and melody narrower than the decoder; stored as F16."""
+def configuration(channels):
+    """3 layers, text and melody narrower than the decoder, 4 codebooks or 3 for either side; stored as F16."""
+    codebooks = 4 if channels == 1 else 6
     text = T5Config(vocab_size=64, d_model=20, d_kv=8, d_ff=24, num_layers=1, num_heads=2, feed_forward_proj="relu")
     codec = EncodecConfig(sampling_rate=2000, target_bandwidths=[1.2], upsampling_ratios=[5, 4, 2], num_filters=2,
                           hidden_size=8, codebook_size=64, use_causal_conv=False, use_conv_shortcut=False)
     decoder = MusicgenMelodyDecoderConfig(vocab_size=64, hidden_size=48, num_hidden_layers=3, num_attention_heads=3,
-                                          ffn_dim=40, num_codebooks=4, max_position_embeddings=96, pad_token_id=64,
-                                          bos_token_id=64, activation_function="gelu")
+                                          ffn_dim=40, num_codebooks=codebooks, audio_channels=channels,
+                                          max_position_embeddings=96, pad_token_id=64, bos_token_id=64, activation_function="gelu")
     return text, codec, decoder
 
 
@@ -112,9 +114,9 @@ def guided_steps(model, case, directions, states, tokens):
     return torch.stack(logits), activations
 
 
-@torch.no_grad()
-def record(seed):
-    text, codec, decoder = configuration()
+def random_model(name, channels, seed):
+    """A model with its directions, stored as a checkpoint, and a prompt."""
+    text, codec, decoder = configuration(channels)
     torch.manual_seed(seed)
     model = MusicgenMelodyForConditionalGeneration(MusicgenMelodyConfig(
         text_encoder=text.to_dict(), audio_encoder=codec.to_dict(), decoder=decoder.to_dict(),
@@ -123,15 +125,42 @@ def record(seed):
     width, layers = decoder.hidden_size, decoder.num_hidden_layers
     directions = {site: {layer: torch.nn.functional.normalize(torch.randn(width), dim=0)
                          for layer in range(site == "attention", layers)} for site in ("residual", "attention")}
-    tokenizer = write_checkpoint("melody", model, torch.float16, None, directions)
-    extractor(2000, 256, 64).save_pretrained(DATA / "melody" / "checkpoint")
-    ids = torch.tensor([tokenizer.encode(PROMPT).ids])
+    tokenizer = write_checkpoint(name, model, torch.float16, None, directions)
+    extractor(2000, 256, 64).save_pretrained(DATA / name / "checkpoint")
+    return model, directions, torch.tensor([tokenizer.encode(PROMPT).ids])
+
+
+def one_hot(melody):
+    return {"input_features": torch.nn.functional.one_hot(melody, 12)[None].float()}
+
+
+@torch.no_grad()
+def record_stereo(seed):
+    """Codes alone: what else there is does not know of sides, or is in the other models."""
+    model, directions, ids = random_model("stereo_melody", 2, seed)
+    out = {"melody.short": torch.randint(0, 12, (7,))}
+    margins = []
+    for name, melody in [("plain", one_hot(out["melody.short"])), ("none", {})]:
+        out[f"{name}.codes"], margin = greedy_codes(model, CASES["plain"], directions, ids, **melody)
+        margins.append(margin)
+    name = "residual_norm_conditional"
+    out[f"{name}.codes"], margin = greedy_codes(model, CASES[name], directions, ids, **one_hot(out["melody.short"]))
+    if min(*margins, margin) < MARGIN:
+        return False
+    print(f"stereo: seed {seed}, least margin {min(*margins, margin):.1e}, codes {len(out['plain.codes'].unique())}")
+    save_file({key: value.contiguous() for key, value in out.items()}, DATA / "stereo_melody" / "expected.safetensors")
+    return True
+
+
+@torch.no_grad()
+def record(seed):
+    model, directions, ids = random_model("melody", 1, seed)
+    decoder = model.config.decoder
     out = {"text.ids": ids, "text.states": model.text_encoder(input_ids=ids).last_hidden_state}
     record_chroma(out)
     for name, frames in [("short", 7), ("long", 15)]:
         out[f"melody.{name}"] = torch.randint(0, 12, (frames,))
-    melody = {name: {"input_features": torch.nn.functional.one_hot(out[f"melody.{name}"], 12)[None].float()}
-              for name in ("short", "long")} | {"none": {}}
+    melody = {name: one_hot(out[f"melody.{name}"]) for name in ("short", "long")} | {"none": {}}
     for name, features in melody.items():
         out[f"prefix.{name}"] = prefix(model, ids, **features)
     tokens = torch.randint(0, decoder.vocab_size, (decoder.num_codebooks, STEPS))
@@ -161,4 +190,5 @@ def record(seed):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    next(seed for seed in range(1000) if record(seed))
+    for recorded in (record, record_stereo):
+        next(seed for seed in range(1000) if recorded(seed))

@@ -29,6 +29,8 @@ pub enum Checkpoint {
     Stereo,
     /// Hears melodies: what it is told stands before the music; F16.
     Melody,
+    /// The same with 3 codebooks for either side.
+    StereoMelody,
 }
 
 impl Checkpoint {
@@ -38,7 +40,7 @@ impl Checkpoint {
     pub const EVERY: [Self; 5] = [Self::Small, Self::Gated, Self::Banded, Self::Stereo, Self::Melody];
 
     fn data(self) -> PathBuf {
-        let name = ["small", "gated", "banded", "stereo", "melody"][self as usize];
+        let name = ["small", "gated", "banded", "stereo", "melody", "stereo_melody"][self as usize];
         Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
     }
 
@@ -49,7 +51,7 @@ impl Checkpoint {
 
     /// Its bundle, imported at the first call.
     pub fn bundle(self) -> &'static Bundle {
-        static BUNDLES: [OnceLock<Bundle>; 5] = [const { OnceLock::new() }; 5];
+        static BUNDLES: [OnceLock<Bundle>; 6] = [const { OnceLock::new() }; 6];
         static FOLDER: OnceLock<tempfile::TempDir> = OnceLock::new();
         BUNDLES[self as usize].get_or_init(|| {
             let folder = FOLDER.get_or_init(|| tempfile::tempdir().unwrap()).path().join(format!("{self:?}"));
