@@ -65,7 +65,8 @@ fn programs_take_turns_and_what_was_measured_is_written_in_three_ways() {
     for step in steps {
         let times = step["milliseconds"].as_array().unwrap();
         assert_eq!(times.len(), 2 * 2);
-        assert!(times.iter().all(|time| time.as_f64().unwrap() > 0.0), "{times:?}");
+        // Less would be frames that are handed out without a step.
+        assert!(times.iter().all(|time| time.as_f64().unwrap() > 0.05), "{times:?}");
     }
     assert_eq!(tiller["codec_seconds"].as_array().unwrap().len(), 2);
     assert!(tiller["take"]["first_audio_seconds"].as_f64() <= tiller["take"]["seconds"].as_f64());

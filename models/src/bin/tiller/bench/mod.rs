@@ -207,19 +207,24 @@ impl Standing {
     }
 }
 
+/// The frames before it are an opening, which is read in one run: made one by one, 1,500 would take minutes.
 fn at_frame(
     engine: &Arc<Engine>,
     frame: usize,
     room: usize,
     steering: Steering,
     vectors: &[Arc<Vector>],
-) -> Result<Standing, GenerateError> {
-    let recipe = recipe(engine, frame + room, steering.clone());
-    let mut generation = Generation::new(engine, recipe, vectors, &Cancel::new())?;
-    for _ in 0..frame {
-        generation.advance()?;
+) -> Fallible<Standing> {
+    let opening = (frame > 0).then(|| positions::codes(engine, frame)).transpose()?;
+    let recipe = Recipe { opening, ..recipe(engine, frame + room, steering.clone()) };
+    let generation = Generation::new(engine, recipe, vectors, &Cancel::new())?;
+    let mut standing = Standing { generation, frame, room, steering, vectors: vectors.to_vec() };
+    // What the take begins with is handed out as it is; the frame after it is the first that is made.
+    for _ in 0..=frame {
+        standing.generation.advance()?;
     }
-    Ok(Standing { generation, frame, room, steering, vectors: vectors.to_vec() })
+    standing.back()?;
+    Ok(standing)
 }
 
 /// Seconds of a step of each, undisturbed: they take turns, and the fastest tenth counts.

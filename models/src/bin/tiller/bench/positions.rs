@@ -26,7 +26,7 @@ pub(super) fn steps(engine: &Arc<Engine>, positions: &[usize]) -> Fallible<Value
     positions.iter().try_for_each(|&position| check(engine, position, STEPS))?;
     let standing =
         positions.iter().map(|&position| at_frame(engine, position, STEPS + 1, Steering::default(), &[]));
-    let mut standing = standing.collect::<Result<Vec<_>, _>>()?;
+    let mut standing = standing.collect::<Fallible<Vec<_>>>()?;
     let mut times = vec![Vec::new(); positions.len()];
     for _ in 0..ROUNDS {
         for (standing, times) in standing.iter_mut().zip(&mut times) {
@@ -87,17 +87,20 @@ pub(super) fn codec(engine: &Arc<Engine>) -> Fallible<f64> {
 /// # Errors
 /// Whatever the codec fails with.
 pub(super) fn decode(engine: &Arc<Engine>, audio: f64) -> Fallible<f64> {
+    let codes = codes(engine, frames_of(audio, engine.bundle().architecture())?)?;
+    let started = Instant::now();
+    encodec::decode(engine, &codes)?;
+    Ok(started.elapsed().as_secs_f64())
+}
+
+/// Any codes: what they are does not change the work.
+pub(super) fn codes(engine: &Engine, frames: usize) -> Fallible<Codes> {
     let architecture = engine.bundle().architecture();
-    let frames = frames_of(audio, architecture)?;
-    // Any codes: what they are does not change the work.
     let code = |frame: usize, codebook: usize| (frame * 31 + codebook * 17) % architecture.vocabulary;
     let rows = (0..architecture.codebooks).map(|codebook| {
         (0..frames).map(|frame| u16::try_from(code(frame, codebook))).collect::<Result<Vec<_>, _>>()
     });
-    let codes = Codes::try_from(rows.collect::<Result<Vec<_>, _>>()?)?;
-    let started = Instant::now();
-    encodec::decode(engine, &codes)?;
-    Ok(started.elapsed().as_secs_f64())
+    Ok(Codes::try_from(rows.collect::<Result<Vec<_>, _>>()?)?)
 }
 
 #[cfg(test)]
