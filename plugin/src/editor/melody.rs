@@ -48,8 +48,9 @@ impl Tune {
     }
 
     fn choose(&mut self, ui: &mut Ui, scene: &Scene, melody: Option<&Melody>) {
-        theme::caption(ui, "Follow the tune of a recording, best without drums and bass; or that of a take:");
-        theme::caption(ui, "its menu has \u{201c}Follow its melody\u{201d}.");
+        let text = "Follow the tune of a recording, best without drums and bass. Or that of a take: its menu has \u{201c}Follow \
+                    its melody\u{201d}.";
+        theme::caption(ui, text);
         if melody.is_some() && ui.add(Button::new("Follow no melody")).clicked() {
             scene.edit(|project| project.melody = None);
             ui.close();
