@@ -21,6 +21,14 @@ pub struct Problem {
     verbatim: String,
 }
 
+/// The project and what was wrong with it, behind one lock: with one each, whoever saves takes them in one order and
+/// whoever edits in the other, and both wait for ever.
+#[derive(Default)]
+struct Held {
+    project: Arc<Project>,
+    problem: Option<Problem>,
+}
+
 type Listener = Box<dyn Fn() + Send + Sync>;
 
 /// The project, readable and replaceable from any thread but the audio thread.
@@ -29,8 +37,7 @@ type Listener = Box<dyn Fn() + Send + Sync>;
 /// held while something is waited for. Readers get the project as it is at that moment.
 #[derive(Default)]
 pub struct Store {
-    project: RwLock<Arc<Project>>,
-    problem: RwLock<Option<Problem>>,
+    held: RwLock<Held>,
     version: AtomicU64,
     edits: AtomicU64,
     /// Whether and how long audio is waited for, for the audio thread.
@@ -44,7 +51,7 @@ impl Store {
     /// The project now.
     #[must_use]
     pub fn project(&self) -> Arc<Project> {
-        self.project.read().clone()
+        self.held.read().project.clone()
     }
 
     /// Counts changes.
@@ -62,16 +69,16 @@ impl Store {
     /// What was wrong with the project that was restored last.
     #[must_use]
     pub fn problem(&self) -> Option<Problem> {
-        self.problem.read().clone()
+        self.held.read().problem.clone()
     }
 
     /// Changes the project. A project that could not be read is given up for the new one.
     pub fn edit<R>(&self, change: impl FnOnce(&mut Project) -> R) -> R {
         let result = {
-            let mut project = self.project.write();
-            let result = change(Arc::make_mut(&mut project));
-            self.waiting.set(&project.settings);
-            *self.problem.write() = None;
+            let mut held = self.held.write();
+            let result = change(Arc::make_mut(&mut held.project));
+            self.waiting.set(&held.project.settings);
+            held.problem = None;
             self.edits.fetch_add(1, Ordering::Release);
             self.version.fetch_add(1, Ordering::Release);
             result
@@ -86,24 +93,26 @@ impl Store {
     }
 
     fn restore(&self, text: &str) {
-        match migrate::read(text) {
-            Ok(project) => {
-                let mut current = self.project.write();
-                *self.problem.write() = None;
-                if **current == project {
-                    return;
+        let read = migrate::read(text);
+        {
+            let mut held = self.held.write();
+            match read {
+                Ok(project) => {
+                    held.problem = None;
+                    if *held.project == project {
+                        return;
+                    }
+                    held.project = Arc::new(project);
                 }
-                self.waiting.set(&project.settings);
-                *current = Arc::new(project);
-                self.version.fetch_add(1, Ordering::Release);
+                Err(message) => {
+                    *held = Held {
+                        project: Arc::default(),
+                        problem: Some(Problem { message, verbatim: text.to_owned() }),
+                    };
+                }
             }
-            Err(message) => {
-                let mut current = self.project.write();
-                *self.problem.write() = Some(Problem { message, verbatim: text.to_owned() });
-                *current = Arc::default();
-                self.waiting.set(&current.settings);
-                self.version.fetch_add(1, Ordering::Release);
-            }
+            self.waiting.set(&held.project.settings);
+            self.version.fetch_add(1, Ordering::Release);
         }
         self.tell();
     }
@@ -122,17 +131,20 @@ unsafe impl Params for Store {
     }
 
     fn serialize_fields(&self) -> BTreeMap<String, String> {
-        let text = match &*self.problem.read() {
-            Some(problem) => problem.verbatim.clone(),
-            None => match serde_json::to_string(&*self.project()) {
-                Ok(text) => text,
-                Err(error) => {
-                    tracing::error!("the project could not be written: {error}");
-                    return BTreeMap::new();
-                }
-            },
+        let (project, problem) = {
+            let held = self.held.read();
+            (held.project.clone(), held.problem.clone())
         };
-        BTreeMap::from([(FIELD.to_owned(), text)])
+        if let Some(problem) = problem {
+            return BTreeMap::from([(FIELD.to_owned(), problem.verbatim)]);
+        }
+        match serde_json::to_string(&*project) {
+            Ok(text) => BTreeMap::from([(FIELD.to_owned(), text)]),
+            Err(error) => {
+                tracing::error!("the project could not be written: {error}");
+                BTreeMap::new()
+            }
+        }
     }
 
     fn deserialize_fields(&self, fields: &BTreeMap<String, String>) {
@@ -167,6 +179,25 @@ mod tests {
         let version = store.version();
         store.deserialize_fields(&saved);
         assert_eq!((store.version(), told.load(Ordering::Relaxed)), (version, 0));
+    }
+
+    #[test]
+    fn saving_and_editing_at_the_same_time_wait_for_each_other_only_in_turn() {
+        let store = Arc::new(Store::default());
+        let (done, ends) = std::sync::mpsc::channel();
+        let begin = |work: fn(&Store)| {
+            let (store, done) = (store.clone(), done.clone());
+            std::thread::spawn(move || {
+                (0..20_000).for_each(|_| work(&store));
+                done.send(()).unwrap();
+            });
+        };
+        begin(|store| drop(store.serialize_fields()));
+        begin(|store| store.edit(|project| project.prompt = "bells".into()));
+        begin(|store| store.restore("damaged"));
+        for _ in 0..3 {
+            ends.recv_timeout(std::time::Duration::from_secs(60)).expect("a thread waits for ever");
+        }
     }
 
     #[test]
