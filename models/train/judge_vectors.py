@@ -51,8 +51,6 @@ ALL_LAYERS = (0.1, 0.04, 0.07, 0.15, 0.25, 0.4, 0.6)
 LEAST_P = 1e-3
 MOST_BROKEN = 0.15        # share of clips that may be mostly silent beyond the unsteered and the naming prompt's
 MOST_DISTANCE = 1.5       # from the unsteered clip, in distances between seeds
-LEAST_SOURCE = 0.6        # the source's probability in a fusion
-BISECTIONS = 2            # of the strength at which half is left of the source
 METER_SEED, METER_PAIRS, METER_SECONDS = 70_000_000, 40, 4
 
 
@@ -242,22 +240,6 @@ def works(found: dict) -> bool:
                 and found["broken"] <= found["broken before"] + MOST_BROKEN)
 
 
-def fusion(dose: dict, at) -> dict | None:
-    """The strongest push that leaves the source its share: the dose is refined by `at(strength)` between the strongest that
-    does and the weakest that does not."""
-    for _ in range(BISECTIONS):
-        kept = [s for s in dose if dose[s]["source"] >= LEAST_SOURCE]
-        lost = [s for s in dose if dose[s]["source"] < LEAST_SOURCE]
-        below, above = max([s for s in kept if s < min(lost, default=np.inf)], default=0.0), min(lost, default=None)
-        if above is None:
-            break
-        between = round((below + above) / 2, 4)
-        dose[between] = at(between)
-    kept = [s for s in dose if dose[s]["source"] >= LEAST_SOURCE]
-    best = max(kept, key=lambda s: dose[s]["pair lift"], default=None)
-    return None if best is None else {"strength": best, **dose[best]}
-
-
 def judge(ear: Ear, file: Path, control: Path, layers: int) -> dict:
     """The best setting, and what it does on fresh seeds."""
     plain = ear.hear([(p, CONFIRM, None, None) for p in ear.prompts])
@@ -280,9 +262,8 @@ def judge(ear: Ear, file: Path, control: Path, layers: int) -> dict:
         return figures(ear, plain, confirm(Setting(best, setting.layers, strength), file), None, reference)
 
     dose = {s: sites[best] if s == setting.strength else at(s) for s in (ONE_LAYER if len(setting.indices) == 1 else ALL_LAYERS)}
-    fused = fusion(dose, at) if sites[best]["works"] else None
     return {"prompts": ear.prompts, "sources": list(ear.sources.values()), "among": len(ear.classes), "named": round(float(named.chance.mean()), 3),
-            "naming": ear.naming, "site": best, **sites[best], "fusion": fused, "sites": sites,
+            "naming": ear.naming, "site": best, **sites[best], "sites": sites,
             "dose": {str(s): {k: dose[s][k] for k in ("after", "lift", "pair lift", "source", "distance")} for s in sorted(dose)},
             "search": {f"{s.site} {s.layers} at {s.strength}": round(v, 3) for s, v in chosen["tried"].items()}}
 

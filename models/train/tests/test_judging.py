@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-import judge_vectors
+import judge_fusion
 from vectors_page import page, put
 
 
@@ -16,10 +16,9 @@ def at(strength):
 
 def test_the_strongest_push_that_leaves_the_source_is_between_those_tried():
     dose = {s: at(s) for s in (0.1, 0.3, 0.5)}
-    found = judge_vectors.fusion(dose, at)
-    assert found["strength"] == pytest.approx(0.4) and found["source"] >= judge_vectors.LEAST_SOURCE
-    assert judge_vectors.fusion({0.1: {"source": 0.1, "pair lift": 0.9}}, lambda _: {"source": 0.1, "pair lift": 0.9}) is None
-    assert judge_vectors.fusion({0.1: at(0.1)}, at)["strength"] == 0.1  # nothing was too strong
+    assert judge_fusion.fusing(dose, at) == pytest.approx(0.4) and 0.4 in dose
+    assert judge_fusion.fusing({0.1: {"source": 0.1, "pair lift": 0.9}}, lambda _: {"source": 0.1, "pair lift": 0.9}) is None
+    assert judge_fusion.fusing({0.1: at(0.1)}, at) == 0.1  # nothing was too strong
 
 
 def test_the_page_counts_what_ships():
