@@ -45,6 +45,15 @@ impl Codes {
         &self.rows
     }
 
+    /// One frame: an index for each codebook.
+    ///
+    /// # Panics
+    /// If there are not so many frames.
+    #[must_use]
+    pub fn frame(&self, frame: usize) -> Vec<u16> {
+        self.rows.iter().map(|row| row[frame]).collect()
+    }
+
     /// Appends one frame: one index for each codebook.
     ///
     /// # Panics

@@ -211,7 +211,22 @@ impl Chroma {
     }
 }
 
+/// A model that hears no melodies was given one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this model hears no melodies: leave the melody out, or take a melody model such as facebook/musicgen-melody"
+)]
+pub struct HearsNoMelodies;
+
 impl Architecture {
+    /// How the model hears melodies.
+    ///
+    /// # Errors
+    /// [`HearsNoMelodies`].
+    pub fn hearing(&self) -> Result<&Chroma, HearsNoMelodies> {
+        self.chroma.as_ref().ok_or(HearsNoMelodies)
+    }
+
     /// Codebooks of one of the codec's streams.
     #[must_use]
     pub fn codebooks_of_stream(&self) -> usize {

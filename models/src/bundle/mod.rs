@@ -16,7 +16,7 @@ pub mod writer;
 
 pub use error::BundleError;
 pub(crate) use files::hexadecimal;
-pub use manifest::{Architecture, Chroma, Codec, Manifest, Precision};
+pub use manifest::{Architecture, Chroma, Codec, HearsNoMelodies, Manifest, Precision};
 pub use open::Bundle;
 pub use words::Words;
 

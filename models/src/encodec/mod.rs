@@ -7,4 +7,4 @@ mod encode;
 mod stream;
 
 pub use encode::encode;
-pub use stream::{CHUNK_FRAMES, REVISION, StreamDecoder, decode};
+pub use stream::{CHUNK_FRAMES, REVISION, StreamDecoder, decode, decode_unless};

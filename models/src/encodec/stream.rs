@@ -282,15 +282,23 @@ impl StreamDecoder {
 /// # Errors
 /// As [`StreamDecoder::push`].
 pub fn decode(engine: &Arc<Engine>, codes: &Codes) -> Result<Vec<f32>, GenerateError> {
+    decode_unless(engine, codes, &Cancel::new())
+}
+
+/// As [`decode`]; stops within milliseconds when `cancel` is turned on.
+///
+/// # Errors
+/// As [`StreamDecoder::push`].
+pub fn decode_unless(
+    engine: &Arc<Engine>,
+    codes: &Codes,
+    cancel: &Cancel,
+) -> Result<Vec<f32>, GenerateError> {
     check_codes(codes, engine.bundle())?;
-    let mut decoder = StreamDecoder::new(engine);
+    let mut decoder = StreamDecoder::cancellable(engine, cancel)?;
     let mut audio = Vec::new();
-    let mut frame = vec![0; codes.codebooks()];
-    for at in 0..codes.frames() {
-        for (code, row) in frame.iter_mut().zip(codes.rows()) {
-            *code = row[at];
-        }
-        audio.extend(decoder.push(&frame)?);
+    for frame in 0..codes.frames() {
+        audio.extend(decoder.push(&codes.frame(frame))?);
     }
     audio.extend(decoder.finish()?);
     Ok(audio)

@@ -152,12 +152,16 @@ pub fn import(
     text_encoder::write(folder, &contract::text_encoder(&architecture), &checkpoint, &config.text_encoder)?;
     progress(Stage::Conditioning);
     let signature = contract::condition(&architecture);
-    match &architecture.chroma {
-        None => cross::write(folder, &signature, &checkpoint, &architecture)?,
-        Some(chroma) => prefix::write(folder, &signature, &checkpoint, &architecture, chroma)?,
-    }
-    let [cross, prefix] = [("cross.onnx", false), ("prefix.onnx", true)]
-        .map(|(name, hears)| (architecture.chroma.is_some() == hears).then(|| name.to_owned()));
+    let (cross, prefix) = match &architecture.chroma {
+        None => {
+            cross::write(folder, &signature, &checkpoint, &architecture)?;
+            (Some("cross.onnx".to_owned()), None)
+        }
+        Some(chroma) => {
+            prefix::write(folder, &signature, &checkpoint, &architecture, chroma)?;
+            (None, Some("prefix.onnx".to_owned()))
+        }
+    };
     let mut decoders = BTreeMap::new();
     for &precision in &watched {
         progress(Stage::Decoder(precision));

@@ -56,9 +56,6 @@ pub fn read(path: &Path, codec: &Codec) -> Result<Sound, String> {
 pub fn of_bytes(bytes: Vec<u8>, path: &Path, codec: &Codec) -> Result<Sound, String> {
     let hash = number(&bytes);
     let (samples, _) = decode(bytes, path, Some(codec.sample_rate), codec.channels)?;
-    if samples.iter().any(|sample| !sample.is_finite()) {
-        return Err("it has samples that are no finite numbers".to_owned());
-    }
     Ok(Sound { hash, samples })
 }
 
@@ -78,16 +75,9 @@ pub fn sound_of(path: &Path, bundle: &Bundle) -> Result<Vec<f32>, LabError> {
 /// [`LabError::File`] for what cannot be read, is no audio or too long, and if the model hears no melodies.
 pub fn melody_of(path: &Path, bundle: &Bundle) -> Result<Melody, LabError> {
     let hear = || {
-        let name = &bundle.manifest().name;
-        let chroma = bundle.architecture().chroma.as_ref();
-        let chroma = chroma.ok_or_else(|| {
-            format!("{name} hears no melodies; import a model that does, such as facebook/musicgen-melody")
-        })?;
+        let chroma = bundle.architecture().hearing().map_err(|error| error.to_string())?;
         let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
         let (samples, _) = decode(bytes, path, Some(chroma.sample_rate), 1)?;
-        if samples.iter().any(|sample| !sample.is_finite()) {
-            return Err("it has samples that are no finite numbers".to_owned());
-        }
         ChromaExtractor::new(chroma).melody(&samples).map_err(|error| error.to_string())
     };
     hear().map_err(|reason| LabError::File { file: path.display().to_string(), reason })
@@ -165,6 +155,9 @@ fn decode(
     // Without the filter's tail.
     let whole = (frames * u64::from(rate)).div_ceil(u64::from(from));
     samples.truncate(usize::try_from(whole).unwrap_or(usize::MAX).saturating_mul(channels));
+    if samples.iter().any(|sample| !sample.is_finite()) {
+        return Err("it has samples that are no finite numbers".to_owned());
+    }
     Ok((samples, rate))
 }
 

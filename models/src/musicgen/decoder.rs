@@ -8,17 +8,18 @@ use ort::value::{DynTensor, TensorElementType};
 
 use crate::bundle::contract::cached;
 use crate::onnx::Element;
-use crate::runtime::Graph;
 use crate::steering::{Site, SiteInputs};
 
 use super::buffers::{Memory, Shared};
 use super::conditioning::{Conditioning, Told};
 use super::inputs::{SteeringInputs, TokenInputs};
+use super::outputs::{LayerOutputs, Purpose};
 use super::{Engine, GenerateError};
 
 /// One decoder with its own keys and values. B rows, K codebooks, V vocabulary.
 pub(super) struct Decoder {
     engine: Arc<Engine>,
+    purpose: Purpose,
     conditioning: Conditioning,
     binding: IoBinding,
     /// For one new position; kept, because a recorded run reads its inputs where they were.
@@ -32,10 +33,7 @@ pub(super) struct Decoder {
     steering: [SteeringInputs; 2],
     /// `[B,K,V]`.
     logits: Shared<f32>,
-    /// `residual_out` and `attention_out`, `[L,B,D]`.
-    activations: [Shared<f32>; 2],
-    /// `heads_out`, `[L,B,D]`, where the graph has it.
-    heads: Option<Shared<f32>>,
+    layers: LayerOutputs,
     /// Bound as past and present alike; held here because the binding knows only one of the two uses.
     keys_and_values: Vec<DynTensor>,
     /// Positions that the keys and values have room for, M.
@@ -48,31 +46,12 @@ impl Decoder {
     /// A decoder with room for `capacity` positions of music and steering inputs of `steering_rows` rows.
     pub fn new(
         engine: &Arc<Engine>,
+        purpose: Purpose,
         conditioning: Conditioning,
         capacity: usize,
         steering_rows: usize,
     ) -> Result<Self, GenerateError> {
-        Self::of(&engine.decoder, false, engine, conditioning, capacity, steering_rows)
-    }
-
-    /// The same, which also hands out what its attention heads mix.
-    pub fn with_heads(
-        engine: &Arc<Engine>,
-        conditioning: Conditioning,
-        capacity: usize,
-        steering_rows: usize,
-    ) -> Result<Self, GenerateError> {
-        Self::of(&engine.decoder_with_heads, true, engine, conditioning, capacity, steering_rows)
-    }
-
-    fn of(
-        graph: &Graph,
-        heads: bool,
-        engine: &Arc<Engine>,
-        conditioning: Conditioning,
-        capacity: usize,
-        steering_rows: usize,
-    ) -> Result<Self, GenerateError> {
+        let graph = purpose.graph(engine);
         let session = graph.session()?;
         let build = || -> ort::Result<Self> {
             let architecture = engine.bundle().architecture();
@@ -96,20 +75,7 @@ impl Decoder {
             let mut logits =
                 memory.shared(&[conditioning.rows, architecture.codebooks, architecture.vocabulary])?;
             binding.bind_output("logits", logits.bound_mut())?;
-            let activations = Site::ALL.map(|site| -> ort::Result<Shared<f32>> {
-                let mut activations =
-                    memory.shared(&[architecture.layers, conditioning.rows, architecture.width])?;
-                binding.bind_output(format!("{site}_out"), activations.bound_mut())?;
-                Ok(activations)
-            });
-            let [residual_out, attention_out] = activations;
-            let mut heads_out = None;
-            if heads {
-                let mut heads =
-                    memory.shared(&[architecture.layers, conditioning.rows, architecture.width])?;
-                binding.bind_output(super::heads::OUTPUT, heads.bound_mut())?;
-                heads_out = Some(heads);
-            }
+            let layers = LayerOutputs::new(&memory, engine, purpose, conditioning.rows, &mut binding)?;
             let single = TokenInputs::new(&memory, engine, &conditioning, 0, 1)?;
             let sizes = [architecture.layers, steering_rows, architecture.width];
             let [residual, attention] = Site::ALL.map(|site| SteeringInputs::new(&memory, site, sizes));
@@ -118,6 +84,7 @@ impl Decoder {
             steering.iter().try_for_each(|inputs| inputs.bind(&mut binding))?;
             Ok(Self {
                 engine: Arc::clone(engine),
+                purpose,
                 conditioning,
                 binding,
                 single,
@@ -126,8 +93,7 @@ impl Decoder {
                 replay: graph.replay()?,
                 steering,
                 logits,
-                activations: [residual_out?, attention_out?],
-                heads: heads_out,
+                layers,
                 keys_and_values,
                 capacity,
                 length: 0,
@@ -141,20 +107,33 @@ impl Decoder {
         self.conditioning.rows
     }
 
+    /// Has the next run hand out what the layers hold at `chosen` of its positions of the music. Of a decoder that reads.
+    pub fn choose(&mut self, chosen: &[usize]) -> Result<(), GenerateError> {
+        let before = if self.length == 0 { self.conditioning.prefix() } else { 0 };
+        let chosen: Vec<usize> = chosen.iter().map(|position| before + position).collect();
+        let session = self.purpose.graph(&self.engine).session()?;
+        let mut choose = || {
+            let memory = Memory::of(&session, self.engine.provider())?;
+            self.layers.choose(&memory, &self.engine, self.purpose, &chosen, &mut self.binding)
+        };
+        choose().map_err(failed)
+    }
+
     /// Fetches what the layers held in the last run, for [`activations`](Self::activations) and [`heads`](Self::heads).
     pub fn fetch(&mut self) -> Result<(), GenerateError> {
-        self.activations.iter_mut().chain(&mut self.heads).try_for_each(Shared::download).map_err(failed)
+        self.layers.download().map_err(failed)
     }
 
-    /// What steering finds at a site at the last position, before it acts, `[L,B,D]`; zeros before the first run.
+    /// What steering finds at a site, before it acts: at the last position, `[L,B,D]`, or at those that were chosen, `[L,P,D]`;
+    /// zeros before the first run.
     pub fn activations(&self, site: Site) -> &[f32] {
-        self.activations[site as usize].values()
+        self.layers.activations(site)
     }
 
-    /// What the attention heads of each layer mixed at the last position, side by side, `[L,B,D]`; empty for a decoder
-    /// without them.
+    /// What the attention heads of each layer mixed at the positions that were chosen, side by side, `[L,P,D]`; empty for a
+    /// decoder that does not read them.
     pub fn heads(&self) -> &[f32] {
-        self.heads.as_ref().map_or(&[], Shared::values)
+        self.layers.heads()
     }
 
     /// The logits of the last position of the last run, `[B,K,V]`; zeros before it.
@@ -242,8 +221,7 @@ impl Decoder {
             return Err(GenerateError::Run { graph: "decoder", reason });
         }
         let engine = Arc::clone(&self.engine);
-        let graph = if self.heads.is_some() { &engine.decoder_with_heads } else { &engine.decoder };
-        let mut session = graph.session()?;
+        let mut session = self.purpose.graph(&engine).session()?;
         let mut run = || -> ort::Result<()> {
             let is_single = positions == 1 && prefix == 0;
             let inputs = if is_single {

@@ -12,7 +12,7 @@ use crate::bundle::{Bundle, Precision};
 use crate::onnx::Element;
 use crate::runtime::{Graph, Provider, Runtime, SessionOptions};
 
-use super::{Cancel, GenerateError, cancelled_or, stop_if};
+use super::{Cancel, GenerateError, cancelled_or, positions, stop_if};
 
 /// Threads of everything but the decoder. ONNX Runtime's convolutions share their work out by the number of threads and
 /// round differently for each, so that only a number that never changes gives the same audio for the same codes.
@@ -45,8 +45,10 @@ pub struct Engine {
     pub(super) text_encoder: Graph,
     pub(super) condition: Graph,
     pub(super) decoder: Graph,
+    /// The same, which hands out what its layers hold at any positions.
+    pub(super) reader: Graph,
     /// The same, which also hands out what its attention heads mix.
-    pub(super) decoder_with_heads: Graph,
+    pub(super) reader_with_heads: Graph,
     pub(crate) encodec_encode: Graph,
     pub(crate) encodec_latent: Graph,
     pub(crate) encodec_wave: Graph,
@@ -110,7 +112,8 @@ impl Engine {
             tokenizer: OnceLock::new(),
             text_encoder: graph(bundle.text_encoder()),
             condition: graph(bundle.condition()),
-            decoder_with_heads: Graph::edited(decoder.clone(), session, super::heads::with_output),
+            reader: Graph::edited(decoder.clone(), session, positions::chosen),
+            reader_with_heads: Graph::edited(decoder.clone(), session, positions::chosen_with_heads),
             decoder: Graph::repeated(decoder, session),
             encodec_encode: graph(bundle.encodec_encode()),
             encodec_latent: graph(Self::latent_graph(bundle, precision, provider)),

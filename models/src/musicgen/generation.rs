@@ -12,6 +12,7 @@ use crate::steering::{Intervention, Site, Vector};
 use super::conditioning::Conditioning;
 use super::decoder::Decoder;
 use super::monitored::Monitored;
+use super::outputs::Purpose;
 use super::random::uniform;
 use super::sampling::{Sampler, guide};
 use super::windows::Windows;
@@ -77,7 +78,13 @@ impl Generation {
         for (row, known) in tokens.iter_mut().zip(recipe.opening.iter().flat_map(Codes::rows)) {
             row[..opening].copy_from_slice(known);
         }
-        let decoder = Decoder::new(engine, conditioning, windows.positions(), intervention.rows())?;
+        let decoder = Decoder::new(
+            engine,
+            Purpose::Generating,
+            conditioning,
+            windows.positions(),
+            intervention.rows(),
+        )?;
         Ok(Self {
             engine: Arc::clone(engine),
             monitored: Monitored::new(&intervention),

@@ -1,26 +1,18 @@
 //! What each attention head mixes, read out of a decoder graph that has no such output.
 //!
-//! A bundle's graphs hand out what steering needs. Heads are for looking: the graph is loaded a second time with one output
-//! more, `heads_out` `[L, B, D]`, what the heads of each layer's self-attention mixed at the last position, side by side,
-//! before their projection. The importer has always called that value `mixed_{layer}`, so that every bundle has it.
-
-use prost::Message;
+//! A bundle's graphs hand out what steering needs. Heads are for looking: the graph is loaded with one output more,
+//! `heads_out` `[L, P, D]`, what the heads of each layer's self-attention mixed at P positions, side by side, before their
+//! projection. The importer has always called that value `mixed_{layer}`, so that every bundle has it.
 
 use crate::onnx::{
-    Attribute, Dimension, Element, Graph, Kind, Model, Node, Shape, Tensor, TensorKind, ValueInfo,
-    attribute_kind, signed,
+    Attribute, Dimension, Element, Graph, Kind, Node, Shape, TensorKind, ValueInfo, attribute_kind,
 };
 
 /// The output that is added.
 pub const OUTPUT: &str = "heads_out";
 
-/// The last position.
-const LAST: &str = "heads_last";
-
-/// The graph in `bytes` with the output added; or why it cannot be, as the rest of a sentence.
-pub fn with_output(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let mut model = Model::decode(bytes).map_err(|error| format!("it is no ONNX file: {error}"))?;
-    let graph = model.graph.as_mut().ok_or("it holds no graph")?;
+/// Adds the output, of one row at `positions`, the name of their indices; or why it cannot be, as the rest of a sentence.
+pub fn add_output(graph: &mut Graph, positions: &str) -> Result<(), String> {
     let attention = graph.output.iter().find(|output| output.name == "attention_out");
     let dims = attention
         .and_then(|output| output.kind.as_ref()?.tensor.as_ref()?.shape.as_ref())
@@ -37,18 +29,11 @@ pub fn with_output(bytes: &[u8]) -> Result<Vec<u8>, String> {
             ));
         }
     }
-    add(graph, layers, dims);
-    Ok(model.encode_to_vec())
+    add(graph, positions, layers, dims);
+    Ok(())
 }
 
-fn add(graph: &mut Graph, layers: usize, dims: Vec<Dimension>) {
-    graph.initializer.push(Tensor {
-        dims: vec![1],
-        data_type: Element::Int64 as i32,
-        name: LAST.to_owned(),
-        raw_data: (-1_i64).to_le_bytes().to_vec(),
-        ..Tensor::default()
-    });
+fn add(graph: &mut Graph, positions: &str, layers: usize, dims: Vec<Dimension>) {
     let mut node = |kind: &str, inputs: Vec<String>, output: &str, attribute: Attribute| {
         graph.node.push(Node {
             input: inputs,
@@ -62,14 +47,13 @@ fn add(graph: &mut Graph, layers: usize, dims: Vec<Dimension>) {
     let axis = || Attribute { i: Some(1), ..named("axis", attribute_kind::INT) };
     let of_layer = |layer: usize| format!("heads_{layer}");
     for layer in 0..layers {
-        // [B, S, D] to [B, 1, D].
-        node("Gather", vec![format!("mixed_{layer}"), LAST.to_owned()], &of_layer(layer), axis());
+        // [1, S, D] to [1, P, D].
+        node("Gather", vec![format!("mixed_{layer}"), positions.to_owned()], &of_layer(layer), axis());
     }
-    node("Concat", (0..layers).map(of_layer).collect(), "heads_together", axis());
+    let first = Attribute { i: Some(0), ..named("axis", attribute_kind::INT) };
+    node("Concat", (0..layers).map(of_layer).collect(), "heads_together", first);
     let float = Attribute { i: Some(Element::Float as i64), ..named("to", attribute_kind::INT) };
-    node("Cast", vec!["heads_together".to_owned()], "heads_floats", float);
-    let order = Attribute { ints: [1, 0, 2].map(signed).to_vec(), ..named("perm", attribute_kind::INTS) };
-    node("Transpose", vec!["heads_floats".to_owned()], OUTPUT, order);
+    node("Cast", vec!["heads_together".to_owned()], OUTPUT, float);
     let tensor = TensorKind { element: Element::Float as i32, shape: Some(Shape { dim: dims }) };
     graph.output.push(ValueInfo { name: OUTPUT.to_owned(), kind: Some(Kind { tensor: Some(tensor) }) });
 }
@@ -84,15 +68,13 @@ mod tests {
 
     #[test]
     fn a_graph_whose_heads_have_no_name_is_refused() {
-        assert!(with_output(b"\xff\xff").unwrap_err().contains("no ONNX file"));
         let dims = [2, 1, 8].map(|value| Dimension { value: Some(value), symbol: None }).to_vec();
         let tensor = TensorKind { element: 1, shape: Some(Shape { dim: dims }) };
         let output =
             ValueInfo { name: "attention_out".to_owned(), kind: Some(Kind { tensor: Some(tensor) }) };
         let mixed = Node { output: vec!["mixed_0".to_owned()], ..Node::default() };
-        let graph = Graph { output: vec![output], node: vec![mixed], ..Graph::default() };
-        let model = Model { graph: Some(graph), ..Model::default() };
-        let error = with_output(&model.encode_to_vec()).unwrap_err();
+        let mut graph = Graph { output: vec![output], node: vec![mixed], ..Graph::default() };
+        let error = add_output(&mut graph, "positions").unwrap_err();
         assert!(error.contains("the heads of layer 1"), "{error}");
     }
 }

@@ -16,6 +16,8 @@ mod heads;
 mod inputs;
 mod melody;
 mod monitored;
+mod outputs;
+mod positions;
 mod prefix;
 mod random;
 mod reading;

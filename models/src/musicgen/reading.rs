@@ -1,8 +1,8 @@
 //! Reading music that exists: what the decoder's layers hold while it is fed given codes (teacher forcing).
 //!
-//! One row, without guidance. The codes are read in blocks, each going on from the keys and values of the one before:
-//! GroupQueryAttention allows that for a single row, and so a reading costs what one pass over all positions costs. The
-//! graph hands out activations at the last position of a block, which is thus the choice of positions.
+//! One row, without guidance. The codes are read in long blocks, each going on from the keys and values of the one before:
+//! GroupQueryAttention allows that for a single row. The graph hands out what the layers hold at the chosen positions of a
+//! block, so that a reading costs what one pass over all positions costs, however many of them are asked for.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,8 +15,12 @@ use crate::steering::Site;
 use super::conditioning::Conditioning;
 use super::decoder::Decoder;
 use super::generation::run_options;
+use super::outputs::Purpose;
 use super::windows::Windows;
 use super::{Cancel, Engine, GenerateError, cancelled_or, check_codes, stop_if};
+
+/// Positions of a block: enough to keep a processor busy, and a bound for what the layers hold of them.
+const BLOCK: usize = 256;
 
 /// A decoder that reads.
 pub struct Reading {
@@ -25,6 +29,8 @@ pub struct Reading {
     cancel: Cancel,
     options: Arc<RunOptions>,
     frames: usize,
+    /// Positions of a block, at least 1.
+    block: usize,
 }
 
 /// What the layers hold at one position, before any steering: for layers L and width D, `[L,D]` each.
@@ -43,6 +49,7 @@ pub struct Held<'a> {
 
 impl Reading {
     /// A decoder that attends to `prompt`, with room for codes of `frames` frames. An empty prompt is no condition at all.
+    /// It is loaded beside the one that generates.
     ///
     /// # Errors
     /// [`GenerateError::Recipe`] for more frames than the model's window or none; graphs that do not load; a cancel.
@@ -52,10 +59,10 @@ impl Reading {
         frames: usize,
         cancel: &Cancel,
     ) -> Result<Self, GenerateError> {
-        Self::of(engine, prompt, frames, false, cancel)
+        Self::of(engine, Purpose::Reading, prompt, frames, cancel)
     }
 
-    /// The same, which also hands out what the attention heads mix. It loads the decoder a second time.
+    /// The same, which also hands out what the attention heads mix.
     ///
     /// # Errors
     /// As [`Reading::new`], and a bundle whose decoder does not name what its heads mix.
@@ -65,14 +72,14 @@ impl Reading {
         frames: usize,
         cancel: &Cancel,
     ) -> Result<Self, GenerateError> {
-        Self::of(engine, prompt, frames, true, cancel)
+        Self::of(engine, Purpose::ReadingHeads, prompt, frames, cancel)
     }
 
     fn of(
         engine: &Arc<Engine>,
+        purpose: Purpose,
         prompt: &str,
         frames: usize,
-        heads: bool,
         cancel: &Cancel,
     ) -> Result<Self, GenerateError> {
         let architecture = engine.bundle().architecture();
@@ -88,11 +95,15 @@ impl Reading {
         let conditioning = Conditioning::new(engine, &[prompt], None, &options)
             .map_err(|error| cancelled_or(cancel, error))?;
         // Position 0 reads nothing yet.
-        let decoder = match heads {
-            true => Decoder::with_heads(engine, conditioning, frames + 1, 1)?,
-            false => Decoder::new(engine, conditioning, frames + 1, 1)?,
-        };
-        Ok(Self { engine: Arc::clone(engine), decoder, cancel: cancel.clone(), options, frames })
+        let decoder = Decoder::new(engine, purpose, conditioning, frames + 1, 1)?;
+        Ok(Self {
+            engine: Arc::clone(engine),
+            decoder,
+            cancel: cancel.clone(),
+            options,
+            frames,
+            block: BLOCK,
+        })
     }
 
     /// Reads `codes` from their beginning and calls `each` at every `every`-th position and at the last, which has read
@@ -114,12 +125,21 @@ impl Reading {
         }
         let windows = Windows::new(self.engine.bundle().architecture(), frames, 0);
         self.decoder.truncate(0);
+        let architecture = self.engine.bundle().architecture();
+        let (layers, width) = (architecture.layers, architecture.width);
+        let mut rows = <[Vec<f32>; 3]>::default();
         while self.decoder.length() <= frames {
             stop_if(&self.cancel)?;
             let first = self.decoder.length();
-            // Position 0 comes before the first of the positions counted.
-            let block = every.get() + usize::from(first == 0);
-            let positions = block.min(frames + 1 - first);
+            let positions = self.block.min(frames + 1 - first);
+            let is_asked_for = |&position: &usize| {
+                position > 0 && (position.is_multiple_of(every.get()) || position == frames)
+            };
+            let asked: Vec<usize> = (first..first + positions).filter(is_asked_for).collect();
+            // The graph has to hand out something.
+            let last = [first + positions - 1];
+            let chosen = if asked.is_empty() { &last[..] } else { &asked[..] };
+            self.decoder.choose(&chosen.iter().map(|position| position - first).collect::<Vec<_>>())?;
             let tokens = self.tokens(codes, &windows, first, positions);
             let run = self.decoder.run(&tokens, positions, &self.options);
             run.map_err(|error| cancelled_or(&self.cancel, error))?;
@@ -131,7 +151,16 @@ impl Reading {
                     "its layers hold what is no number: the bundle's weights are damaged, import it again";
                 return Err(GenerateError::Run { graph: "decoder", reason: reason.to_owned() });
             }
-            each(Held { position: first + positions - 1, residual, attention, heads });
+            for (index, &position) in asked.iter().enumerate() {
+                // From [L, P, D] to [L, D].
+                for (row, values) in rows.iter_mut().zip([residual, attention, heads]) {
+                    let of_layers = values.chunks_exact(width).skip(index).step_by(chosen.len());
+                    row.clear();
+                    row.extend(of_layers.take(layers).flatten());
+                }
+                let [residual, attention, heads] = &rows;
+                each(Held { position, residual, attention, heads });
+            }
         }
         Ok(())
     }
@@ -146,5 +175,61 @@ impl Reading {
             (first..first + positions).map(token).collect::<Vec<_>>()
         };
         codes.rows().iter().enumerate().flat_map(of_codebook).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::bundle::{Bundle, Precision};
+    use crate::import::{ImportOptions, import};
+    use crate::musicgen::EngineOptions;
+
+    /// Positions, residual streams and attention outputs at every third position.
+    fn read(reading: &mut Reading, codes: &Codes) -> (Vec<usize>, Vec<f32>) {
+        let (mut positions, mut values) = (Vec::new(), Vec::new());
+        let each = |held: Held<'_>| {
+            positions.push(held.position);
+            values.extend(held.residual.iter().chain(held.attention));
+        };
+        reading.read(codes, NonZeroUsize::new(3).unwrap(), each).unwrap();
+        (positions, values)
+    }
+
+    #[test]
+    fn blocks_go_on_from_each_other_also_behind_a_prefix() {
+        for name in ["small", "melody"] {
+            let folder = tempfile::tempdir().unwrap();
+            let checkpoint =
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name).join("checkpoint");
+            let options = ImportOptions { precisions: vec![Precision::F32], ..ImportOptions::default() };
+            import(&checkpoint, folder.path(), &options, &mut |_| {}).unwrap();
+            let engine =
+                Engine::load(&Bundle::open(folder.path()).unwrap(), &EngineOptions::default()).unwrap();
+            let architecture = engine.bundle().architecture();
+            let code = |codebook: usize, frame: usize| {
+                ((31 * codebook + 17 * frame) % architecture.vocabulary) as u16
+            };
+            let mut codes = Codes::empty(architecture.codebooks);
+            for frame in 0..40 {
+                codes.push(
+                    &(0..architecture.codebooks).map(|codebook| code(codebook, frame)).collect::<Vec<_>>(),
+                );
+            }
+            let mut reading = Reading::new(&engine, "bells", 40, &Cancel::new()).unwrap();
+            let (positions, at_once) = read(&mut reading, &codes);
+            assert_eq!(positions, [3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 40]);
+            let peak = at_once.iter().fold(0.0_f32, |peak, value| peak.max(value.abs()));
+            // 2: blocks without a position that is asked for.
+            for block in [1, 2, 16, 41] {
+                reading.block = block;
+                let (again, values) = read(&mut reading, &codes);
+                assert_eq!(again, positions);
+                let far = at_once.iter().zip(&values).fold(0.0_f32, |far, (a, b)| far.max((a - b).abs()));
+                assert!(far < 1e-4 * peak, "{name}, {block}: {far} of {peak}");
+            }
+        }
     }
 }

@@ -114,11 +114,7 @@ impl Recipe {
 
 /// What is wrong with a melody for the model, as a sentence.
 fn check_melody(melody: &Melody, architecture: &Architecture) -> Result<(), String> {
-    let Some(chroma) = &architecture.chroma else {
-        return Err("this model hears no melodies: leave the melody out, or take a melody model such as \
-                    facebook/musicgen-melody"
-            .to_owned());
-    };
+    let chroma = architecture.hearing().map_err(|error| error.to_string())?;
     match melody.classes().iter().find(|&&class| usize::from(class) >= chroma.classes) {
         Some(class) => {
             Err(format!("the melody has pitch class {class} where the model's have {}", chroma.classes))

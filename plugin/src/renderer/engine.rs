@@ -313,7 +313,7 @@ impl Work for Decode {
         };
         let codes = self.codes.codes();
         while self.next < codes.frames() {
-            let frame: Vec<u16> = codes.rows().iter().map(|row| row[self.next]).collect();
+            let frame = codes.frame(self.next);
             self.next += 1;
             let some = audio(decoder.push(&frame).map_err(sentence)?);
             if some.is_some() {

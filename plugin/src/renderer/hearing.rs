@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tiller_models::encodec::StreamDecoder;
+use tiller_models::encodec;
 use tiller_models::lab::melody_of;
 use tiller_models::musicgen::{self, Cancel, ChromaExtractor, Engine};
 use tiller_models::resample::Resampler;
@@ -34,18 +34,8 @@ pub(super) fn hear(
 
 fn of_codes(codes: &PackedCodes, engine: &Arc<Engine>, cancel: &Cancel) -> Result<musicgen::Melody, String> {
     let architecture = engine.bundle().architecture();
-    let Some(chroma) = &architecture.chroma else {
-        let name = &engine.bundle().manifest().name;
-        return Err(format!("The model \u{201c}{name}\u{201d} hears no melodies. Leave the melody out."));
-    };
-    let mut decoder = StreamDecoder::cancellable(engine, cancel).map_err(sentence)?;
-    let mut samples = Vec::new();
-    let rows = codes.codes().rows();
-    for frame in 0..codes.codes().frames() {
-        let codes: Vec<u16> = rows.iter().map(|row| row[frame]).collect();
-        samples.extend(decoder.push(&codes).map_err(sentence)?);
-    }
-    samples.extend(decoder.finish().map_err(sentence)?);
+    let chroma = architecture.hearing().map_err(sentence)?;
+    let samples = encodec::decode_unless(engine, codes.codes(), cancel).map_err(sentence)?;
     let channels = architecture.codec.channels;
     let mono: Vec<f32> =
         samples.chunks_exact(channels).map(|frame| frame.iter().sum::<f32>() / channels as f32).collect();

@@ -51,8 +51,7 @@ impl Replay {
         let mut decoder = StreamDecoder::new(&engine);
         let bar = self.reporting.bar(take.codes.frames(), "decoding");
         for frame in 0..take.codes.frames() {
-            let frame: Vec<u16> = take.codes.rows().iter().map(|row| row[frame]).collect();
-            wav.write(&decoder.push(&frame)?)?;
+            wav.write(&decoder.push(&take.codes.frame(frame))?)?;
             bar.inc(1);
         }
         wav.write(&decoder.finish()?)?;
