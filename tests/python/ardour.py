@@ -45,7 +45,8 @@ RANGE = (
     'flags="IsSessionRange" locked="0"/></Locations>'
 )
 
-#: Ardour 7.3's export crashes or hangs in one of four runs on a busy machine, with an empty session as well.
+#: Ardour 7.3's export crashes or hangs in one of four runs on a busy machine, with an empty session as well; its Lua crashed
+#: in one of forty, after it had closed the session.
 ATTEMPTS = 6
 #: Longest one run of it may take, in seconds.
 LIMIT = 40
@@ -87,12 +88,26 @@ class Ardour:
             output = done.stdout.decode(errors="replace").replace("\r", "\n")
             raise RuntimeError(f"{command[0]} ended with {done.returncode}:\n{output}")
 
+    @staticmethod
+    def attempted(action):
+        """What `action` gives, which is begun anew when Ardour ends early or hangs."""
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                return action()
+            except (RuntimeError, subprocess.TimeoutExpired):
+                if not left:
+                    raise
+
     def session(self, rate: int, state: dict):
         """Makes `session/session.ardour`, whose one track holds the plugin with this state."""
-        shutil.rmtree(self.home / "session", ignore_errors=True)
         script = self.home / "make.lua"
         script.write_text(MAKE.format(rate=rate, frames=int(SECONDS * rate)))
-        self.run("ardour7-lua", script)
+
+        def make():
+            shutil.rmtree(self.home / "session", ignore_errors=True)
+            self.run("ardour7-lua", script, limit=LIMIT)
+
+        self.attempted(make)
         file = self.home / "session" / "session.ardour"
         text = file.read_text()
         text, chunks = re.subn(r"(<chunk>)(.*?)(</chunk>)", lambda m: m[1] + with_state(m[2], state) + m[3], text, flags=re.S)
@@ -109,14 +124,13 @@ class Ardour:
     def export(self, name: str) -> np.ndarray:
         """Bounces the session, in a process of its own."""
         out = self.home / f"{name}.wav"
-        for attempt in range(ATTEMPTS):
-            try:
-                self.run("ardour7-export", "-b", "float", "-o", out, "session", "session", limit=LIMIT)
-                return float_wav(out)
-            except (RuntimeError, subprocess.TimeoutExpired):
-                out.unlink(missing_ok=True)
-                if attempt + 1 == ATTEMPTS:
-                    raise
+
+        def bounce():
+            out.unlink(missing_ok=True)
+            self.run("ardour7-export", "-b", "float", "-o", out, "session", "session", limit=LIMIT)
+            return float_wav(out)
+
+        return self.attempted(bounce)
 
 
 def with_state(chunk: str, state: dict) -> str:
