@@ -47,21 +47,11 @@ impl Default for Tiller {
         let renderer = Renderer::shared();
         let (instance, ends) = Instance::new();
         vst3::made(&instance);
-        serve_on_change(&instance, &renderer);
+        renderer.attach_on_change(&instance);
         let player = Player::new(instance.clone(), ends);
         let waker = renderer.waker();
         Self { instance, player, renderer, waker, school: School::shared(), offline: false }
     }
-}
-
-/// A restored or edited project is the renderer's business at once: hosts restore state without activating.
-fn serve_on_change(instance: &Arc<Instance>, renderer: &Arc<Renderer>) {
-    let (weak_instance, weak_renderer) = (Arc::downgrade(instance), Arc::downgrade(renderer));
-    instance.store().on_change(move || {
-        if let (Some(instance), Some(renderer)) = (weak_instance.upgrade(), weak_renderer.upgrade()) {
-            renderer.attach(&instance);
-        }
-    });
 }
 
 impl Plugin for Tiller {

@@ -49,6 +49,12 @@ impl Waker {
         }
     }
 
+    /// Whether the renderer's own thread asks.
+    #[must_use]
+    pub fn is_asked_by_the_renderer(&self) -> bool {
+        self.0.thread.get().is_some_and(|thread| thread.id() == thread::current().id())
+    }
+
     /// There is a new vector file: whoever shows which there are looks again.
     pub fn vectors_changed(&self) {
         self.0.vectors.fetch_add(1, Ordering::Release);
@@ -105,6 +111,20 @@ impl Renderer {
         self.waker().wake();
     }
 
+    /// Attaches `instance` whenever its project changes: hosts restore a project without activating.
+    pub fn attach_on_change(self: &Arc<Self>, instance: &Arc<Instance>) {
+        let (waker, renderer, changed) = (self.waker(), Arc::downgrade(self), Arc::downgrade(instance));
+        instance.store().on_change(move || {
+            // Whom its own thread serves is attached. And it must never hold the renderer: whoever lets go of it last waits for
+            // that thread's end.
+            if waker.is_asked_by_the_renderer() {
+                waker.wake();
+            } else if let (Some(instance), Some(renderer)) = (changed.upgrade(), renderer.upgrade()) {
+                renderer.attach(&instance);
+            }
+        });
+    }
+
     /// Stops serving `instance`: a step for it ends at once, and the rest of its work is dropped.
     pub fn detach(&self, instance: &Arc<Instance>) {
         self.core.instances.lock().retain(|known| known.as_ptr() != Arc::as_ptr(instance));
@@ -120,8 +140,7 @@ impl Renderer {
         let (core, factory) = (self.core.clone(), self.factory.clone());
         match thread::Builder::new().name("tiller-renderer".into()).spawn(move || run(&core, &*factory)) {
             Ok(handle) => {
-                // Set once: the thread lives as long as this renderer.
-                let _ = self.core.thread.set(handle.thread().clone());
+                self.core.thread.get_or_init(|| handle.thread().clone());
                 *thread = Some(handle);
             }
             Err(error) => tracing::error!("the renderer's thread does not start: {error}"),
@@ -143,6 +162,7 @@ impl Drop for Renderer {
 }
 
 fn run(core: &Core, factory: &Factory) {
+    core.thread.get_or_init(thread::current);
     runtime::give_way();
     let mut studio = factory();
     let mut desks: Vec<Desk> = Vec::new();

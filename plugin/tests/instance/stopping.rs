@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use nice_plug::prelude::Params as _;
 use tiller::instance::Instance;
+use tiller::renderer::{Renderer, Waker};
 
 use super::host::Host;
 use super::offline::wanted;
 use super::time::Time;
+use super::tones::Tones;
 
 /// Longest anything may take that should happen at once, on a loaded machine.
 const SOON: Duration = Duration::from_secs(10);
@@ -120,4 +122,27 @@ fn state_may_be_saved_and_restored_by_the_very_thread_that_waits() {
     let heard = host.play(32_000, 512);
     assert!(saved.load(Ordering::SeqCst), "nothing was waited for");
     assert!(heard.iter().all(|&sample| sample > 0.0));
+}
+
+#[test]
+fn the_renderers_thread_is_told_from_others() {
+    let asked = Arc::new(OnceLock::<bool>::new());
+    let (waker, answer) = (Arc::new(OnceLock::<Waker>::new()), asked.clone());
+    let known = waker.clone();
+    let renderer = Renderer::with(move || {
+        answer.get_or_init(|| known.get().unwrap().is_asked_by_the_renderer());
+        Box::new(Tones(Arc::default()))
+    });
+    waker.get_or_init(|| renderer.waker());
+    let (instance, _ends) = Instance::new();
+    renderer.attach_on_change(&instance);
+    assert!(!renderer.waker().is_asked_by_the_renderer());
+    // A change on another thread starts the renderer's.
+    instance.store().edit(|project| project.prompt = "bells".into());
+    let deadline = Instant::now() + SOON;
+    while asked.get().is_none() {
+        assert!(Instant::now() < deadline, "its thread does not start");
+        thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(asked.get(), Some(&true));
 }
