@@ -12,6 +12,7 @@ use parking_lot::{Mutex, RwLock};
 use triple_buffer::{Input, Output, triple_buffer};
 
 use crate::audio::Misses;
+use crate::listening::Listening;
 use crate::params::{SLOTS, TillerParams};
 use crate::renderer::View;
 use crate::state::Store;
@@ -33,6 +34,8 @@ pub struct Instance {
     pub presses: Post<Press>,
     /// Recordings that a take is to go on from, each with the press it came with, on their way to the renderer.
     pub recordings: Post<(Press, PathBuf)>,
+    /// What is recorded of the sidechain for the next takes to follow.
+    pub listening: Listening,
     /// Stretches of the song that the transport has passed, on their way to the renderer.
     pub passages: Post<Passage>,
     /// The song's tempo as it stood last.
@@ -201,6 +204,7 @@ impl Instance {
             lane: Lane::default(),
             presses: Post::with_room_for(PRESSES),
             recordings: Post::with_room_for(PRESSES),
+            listening: Listening::default(),
             passages: Post::with_room_for(PASSAGES),
             standing: Standing::default(),
             outdated: AtomicU32::new(0),

@@ -3,12 +3,13 @@
 //! This file is an instance's life in order: made, shown, saved, activated, played, dropped. What happens at each point
 //! is a module's business: [`params`] and [`state`] are what a host stores, [`timeline`] says what sounds when,
 //! [`audio`] mixes it, [`renderer`] makes it in the background, [`editor`] shows it, [`presets`] keep how it is made, and
-//! [`lessons`] teach the model new vectors.
+//! [`lessons`] teach the model new vectors, [`listening`] makes a melody of what comes in.
 
 pub mod audio;
 pub mod editor;
 pub mod instance;
 pub mod lessons;
+pub mod listening;
 pub mod params;
 pub mod preferences;
 pub mod presets;
@@ -61,8 +62,12 @@ impl Plugin for Tiller {
     const EMAIL: &'static str = "tiller@tiller-audio.github.io";
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
 
-    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] =
-        &[AudioIOLayout { main_output_channels: NonZeroU32::new(2), ..AudioIOLayout::const_default() }];
+    const AUDIO_IO_LAYOUTS: &'static [AudioIOLayout] = &[AudioIOLayout {
+        main_output_channels: NonZeroU32::new(2),
+        aux_input_ports: &[new_nonzero_u32(2)],
+        names: PortNames { aux_inputs: &["Sidechain"], ..PortNames::const_default() },
+        ..AudioIOLayout::const_default()
+    }];
     const MIDI_INPUT: MidiConfig = MidiConfig::Basic;
     // A strength drawn at a sample acts from that sample's frame on, whatever the host's block size.
     const SAMPLE_ACCURATE_AUTOMATION: bool = true;
@@ -117,7 +122,7 @@ impl Plugin for Tiller {
     fn process(
         &mut self,
         buffer: &mut Buffer,
-        _aux: &mut AuxiliaryBuffers,
+        aux: &mut AuxiliaryBuffers,
         context: &mut impl ProcessContext<Self>,
     ) -> ProcessStatus {
         let block = self.block(context.transport());
@@ -132,6 +137,11 @@ impl Plugin for Tiller {
             }
         });
         let waker = &self.waker;
+        let sidechain = match aux.inputs.first().map(|input| input.as_slice_immutable()) {
+            Some([left, right]) => [&**left, &**right],
+            _ => [&[][..]; 2],
+        };
+        self.player.hear(&block, sidechain, left.len(), || waker.wake());
         let sounding = self.player.process(&block, notes, left, right, || waker.wake());
         // Told again only when it has changed. A host that does not activate anew still gets what it was told.
         context.set_latency_samples(self.player.latency());

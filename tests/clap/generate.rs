@@ -29,6 +29,20 @@ fn a_take_lands_at_its_place_in_the_song_and_nowhere_else() {
 }
 
 #[test]
+fn what_comes_into_the_sidechain_is_not_heard() {
+    isolated::run(LIMIT, &[], || {
+        let scene = Scene { seconds: 0.5, ..Scene::default() };
+        let mut instance = scene.open(&fixture::plugin().unwrap(), AudioSettings::default()).unwrap();
+        scene.generate(&mut instance, RENDER).unwrap();
+        let pass = scene.pass(&instance);
+        let plain = instance.play(&pass).unwrap();
+        assert!(plain.peak() > 1e-4, "the take is silent");
+        let beside = instance.play(&Pass { incoming: 0.5, ..pass }).unwrap();
+        assert_eq!(plain.first_difference(&beside), None);
+    });
+}
+
+#[test]
 fn an_offline_render_waits_for_a_take_that_is_not_finished() {
     isolated::run(LIMIT, &[], || {
         let scene = Scene::default();

@@ -1,6 +1,7 @@
 //! What a host sees before anything sounds. Projects and automation lanes out there hold these numbers and names.
 
 use crate::LIMIT;
+use clack_extensions::audio_ports::{AudioPortFlags, AudioPortInfoBuffer, PluginAudioPorts};
 use tiller_tests::{Parameter, fixture, isolated};
 
 /// Id in the source, the number hosts know, name, and the ends of the range as typed.
@@ -33,6 +34,20 @@ fn a_host_finds_one_stereo_instrument() {
                 plugin.features()
             );
         }
+    });
+}
+
+#[test]
+fn the_sidechain_is_its_only_input() {
+    isolated::run(LIMIT, &[], || {
+        let mut instance = fixture::plugin().unwrap().instantiate().unwrap();
+        let handle = instance.raw().plugin_handle();
+        let ports: PluginAudioPorts = handle.get_extension().unwrap();
+        assert_eq!((ports.count(&handle, true), ports.count(&handle, false)), (1, 1));
+        let mut buffer = AudioPortInfoBuffer::new();
+        let sidechain = ports.get(&handle, 0, true, &mut buffer).unwrap();
+        assert_eq!((sidechain.name, sidechain.channel_count), (&b"Sidechain"[..], 2));
+        assert!(!sidechain.flags.contains(AudioPortFlags::IS_MAIN));
     });
 }
 

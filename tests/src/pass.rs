@@ -7,7 +7,11 @@ use clack_host::events::Pckn;
 use clack_host::events::event_types::{NoteOffEvent, NoteOnEvent, ParamModEvent, ParamValueEvent};
 use clack_host::prelude::*;
 use clack_host::utils::ClapId;
+use std::f64::consts::TAU;
 use std::time::{Duration, Instant};
+
+/// Concert pitch, Hz.
+const A: f64 = 440.0;
 
 /// How a pass is cut into blocks.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,6 +70,8 @@ pub struct Pass {
     pub blocks: Blocks,
     /// How fast it runs.
     pub pace: Pace,
+    /// How loud a sine of concert pitch comes into the sidechain.
+    pub incoming: f32,
     /// What happens when, in frames from the start of the pass, in order.
     pub events: Vec<(u64, Event)>,
 }
@@ -80,6 +86,7 @@ impl Pass {
             frames,
             blocks: Blocks::Longest,
             pace: Pace::Free,
+            incoming: 0.0,
             events: Vec::new(),
         }
     }
@@ -158,7 +165,7 @@ fn blocks(
 ) -> Result<(Audio, Vec<Duration>)> {
     let mut times = Vec::new();
     let mut audio = Audio { sample_rate: settings.sample_rate, ..Audio::default() };
-    let mut ports = AudioPorts::with_capacity(2, 1);
+    let (mut ports, mut input_ports) = (AudioPorts::with_capacity(2, 1), AudioPorts::with_capacity(2, 1));
     let mut events = pass.events.iter().peekable();
     let (started, mut done, mut count) = (Instant::now(), 0, 0);
     while done < pass.frames {
@@ -182,10 +189,16 @@ fn blocks(
             latency: 0,
             channels: AudioPortBufferType::f32_output_only(channels.iter_mut().map(Vec::as_mut_slice)),
         }]);
+        let sine = |frame: u64| pass.incoming * (frame as f64 * A / settings.sample_rate * TAU).sin() as f32;
+        let mut arriving = [0, 1].map(|_| (done..end).map(sine).collect::<Vec<f32>>());
+        let incoming = input_ports.with_input_buffers([AudioPortBuffer {
+            latency: 0,
+            channels: AudioPortBufferType::f32_input_only(arriving.iter_mut().map(InputChannel::variable)),
+        }]);
         let asked = Instant::now();
         processor
             .process(
-                &InputAudioBuffers::empty(),
+                &incoming,
                 &mut output,
                 &input.as_input(),
                 &mut answers.as_output(),

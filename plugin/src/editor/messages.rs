@@ -7,6 +7,7 @@ use egui::{Label, RichText};
 use super::scene::Scene;
 use super::theme;
 use crate::audio::located;
+use crate::listening::Listened;
 use crate::renderer::Status;
 
 /// Messages at the window's foot.
@@ -58,6 +59,9 @@ fn messages(scene: &Scene) -> Vec<String> {
         scene.instance.store().problem().map(|problem| problem.message).into_iter().collect();
     if let Some(Err(message)) = &scene.view.model {
         messages.push(message.clone());
+    }
+    if let Listened::Over(Err(message)) = scene.instance.listening.stands() {
+        messages.push(message);
     }
     for take in &scene.view.takes {
         if let Status::Failed(message) = &take.status

@@ -12,6 +12,7 @@ mod fit;
 mod generate;
 mod header;
 mod learn;
+mod listen;
 mod melody;
 mod messages;
 mod number;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use nice_plug::prelude::ParamSetter;
 
 use crate::instance::{Clock, Instance, Press};
+use crate::listening::Listening;
 use crate::params::TillerParams;
 use crate::renderer::{ModelCard, Renderer, Status, View, again, continue_take};
 use crate::state::{Melody, Project, Slot, Take};
@@ -100,6 +101,20 @@ impl<'a> Scene<'a> {
     /// Has the next takes follow a melody.
     pub fn follow_melody(&self, melody: Melody) {
         self.edit(|project| project.melody = Some(Arc::new(melody)));
+    }
+
+    /// Listens to the sidechain.
+    ///
+    /// # Errors
+    /// A sentence that says what to do.
+    pub fn listen(&self) -> Result<(), String> {
+        self.instance.listening.begin(Listening::folder()?, self.clock.sample_rate)
+    }
+
+    /// Ends listening; what was heard becomes the melody.
+    pub fn stop_listening(&self) {
+        self.instance.listening.stop();
+        self.rouse();
     }
 
     /// Puts a vector file into the first free slot.

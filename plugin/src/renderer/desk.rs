@@ -5,6 +5,7 @@ use std::sync::{Arc, Weak};
 use super::continuing::going_on_from;
 use super::fitting::follow_tempo;
 use super::follow::{Company, follow};
+use super::hearing::take_in_melody;
 use super::job::{Job, Outcome};
 use super::manners::HostAudio;
 use super::piece::{Live, Pending, Piece, Wish, sounds_near};
@@ -74,6 +75,7 @@ impl Desk {
             let take = going_on_from(&recording, &press, &instance.store().project());
             live.extend(add_take(&instance, take, &press));
         }
+        take_in_melody(&instance);
         let tempos = instance.standing.changes();
         let mut followed = self.followed + (tempos - self.tempos);
         while let Some(passage) = instance.passages.pop() {

@@ -8,6 +8,7 @@ use tiller_models::musicgen::{self, Cancel, ChromaExtractor, Engine};
 use tiller_models::resample::Resampler;
 
 use super::engine::sentence;
+use crate::instance::Instance;
 use crate::state::{Melody, PackedCodes, Source};
 
 /// What a model hears of a melody.
@@ -32,6 +33,19 @@ pub(super) fn hear(
     }
 }
 
+/// Has the next takes follow what the instance has heard in its sidechain, if that is over.
+pub(super) fn take_in_melody(instance: &Instance) {
+    match instance.listening.settle() {
+        None => return,
+        Some(Ok(heard)) => {
+            let melody = Arc::new(Melody::of_file(heard.file));
+            instance.store().edit(|project| project.melody = Some(melody));
+        }
+        Some(Err(message)) => tracing::info!("{message}"),
+    }
+    instance.repaint.request_repaint();
+}
+
 fn of_codes(codes: &PackedCodes, engine: &Arc<Engine>, cancel: &Cancel) -> Result<musicgen::Melody, String> {
     let architecture = engine.bundle().architecture();
     let chroma = architecture.hearing().map_err(sentence)?;
@@ -53,7 +67,10 @@ mod tests {
 
     use super::super::{Made, Models, Step, Studio as _};
     use super::*;
+    use crate::audio::{Block, Player};
+    use crate::params::SLOTS;
     use crate::state::{Recipe, Settings};
+    use crate::timeline::Landing;
 
     /// A bundle of one of the small random checkpoints.
     fn bundle(name: &str, folder: &Path) -> Settings {
@@ -115,6 +132,34 @@ mod tests {
         assert_eq!(again(&settings, &made.recipe).unwrap().codes, made.codes);
         let error = make(&settings, Melody::of_file(file)).unwrap_err();
         assert!(error.contains("a440.wav"), "{error}");
+    }
+
+    #[test]
+    fn a_take_follows_what_came_into_the_sidechain() {
+        let folder = tempfile::tempdir().unwrap();
+        let (settings, (instance, ends)) = (bundle("melody", folder.path()), Instance::new());
+        let mut player = Player::new(instance.clone(), ends);
+        player.activate(48_000.0, 512, false);
+        instance.listening.begin(folder.path().to_owned(), 48_000).unwrap();
+        let mut block = Block {
+            position: Some(0),
+            host: Landing { playing: true, ..Landing::default() },
+            offline: false,
+            strengths: [0.0; SLOTS],
+        };
+        let phase = 440.0 / 48_000.0 * std::f32::consts::TAU;
+        for start in (0..48_000).step_by(480) {
+            let left: Vec<f32> = (start..start + 480).map(|at| (at as f32 * phase).sin()).collect();
+            player.hear(&block, [&left, &[]], 480, || ());
+        }
+        block.host.playing = false;
+        player.hear(&block, [&[], &[]], 480, || ());
+        take_in_melody(&instance);
+        let melody = instance.store().project().melody.clone().unwrap();
+        let made = make(&settings, Melody::clone(&melody)).unwrap();
+        let classes = made.recipe.melody.as_ref().unwrap().heard.clone().unwrap().classes().to_vec();
+        let loudest = classes.iter().filter(|&&class| class == 9).count();
+        assert!(loudest * 10 > classes.len() * 8, "an A is heard in {loudest} of {classes:?}");
     }
 
     #[test]

@@ -33,6 +33,10 @@ pub struct Host {
     pub position: i64,
     pub strengths: [f32; SLOTS],
     pub notes: Vec<Note>,
+    /// What comes into the sidechain: a sine of concert pitch, this loud.
+    pub incoming: f32,
+    /// Samples of it that have come.
+    arrived: usize,
     /// Whether its time is a test's, which may make blocks wait that no host says are offline.
     timed: bool,
 }
@@ -88,6 +92,8 @@ impl Host {
             position: 0,
             strengths: [0.0; SLOTS],
             notes: Vec::new(),
+            incoming: 0.0,
+            arrived: 0,
             timed: false,
         };
         host.activate();
@@ -150,12 +156,14 @@ impl Host {
             offline: self.offline,
             strengths: self.strengths,
         };
+        let incoming = self.arrive(length);
         let waker = self.renderer.waker();
         let notes = std::mem::take(&mut self.notes);
         let mut notes = notes.into_iter();
         let settings = &self.instance.store().project().settings;
         let live = !self.offline && !self.timed && settings.wait != Wait::Always;
         realtime::block(live, || {
+            self.player.hear(&block, [&incoming; 2], length, || waker.wake());
             self.player.process(&block, &mut notes, &mut left, &mut right, || waker.wake());
         });
         if self.playing {
@@ -163,6 +171,14 @@ impl Host {
         }
         assert_eq!(left, right);
         left
+    }
+
+    fn arrive(&mut self, length: usize) -> Vec<f32> {
+        let phase = std::f64::consts::TAU * 440.0 / f64::from(self.rate);
+        let sample = |index: usize| self.incoming * (index as f64 * phase).sin() as f32;
+        let samples = (self.arrived..self.arrived + length).map(sample).collect();
+        self.arrived += length;
+        samples
     }
 
     /// Plays `length` samples in blocks of `size`.

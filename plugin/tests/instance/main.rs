@@ -19,6 +19,7 @@ mod faults;
 mod fitting;
 mod inferring;
 mod learning;
+mod listening;
 mod looking_ahead;
 mod misses;
 mod offline;

@@ -1,5 +1,6 @@
 //! One block after the other.
 
+mod hearing;
 mod waiting;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::voices::Voices;
 use super::watch::SystemWatch;
 use super::{Block, Note, Watch};
 use crate::instance::{AudioEnds, Clock, Instance, Press};
+use crate::listening::Ear;
 use crate::state::MOST_LOOK_AHEAD;
 use crate::timeline::{Passage, Passing, Recorder, Song, Timeline};
 
@@ -38,6 +40,7 @@ pub struct Player {
     patience: Patience,
     unanswered: Unanswered,
     strain: Strain,
+    ear: Ear,
     sample_rate: u32,
     /// Presses of Generate whose takes have been seen. In hosts without a transport a new one starts by itself.
     answered: u64,
@@ -67,6 +70,7 @@ impl Player {
             patience: Patience::default(),
             unanswered: Unanswered::default(),
             strain: Strain::default(),
+            ear: Ear::default(),
             sample_rate: 0,
             answered: 0,
         }
