@@ -32,7 +32,7 @@ def page(table: dict) -> str:
                      f"{row['p']:.5f} | {row['pair lift']:+.2f} | {row['distance']:.2f} | {row['named']:.2f} |")
     fused = {concept: row["fusion"] for concept, row in shipped.items() if "fusion" in row}
     if fused:
-        lines += ["", *fusion(fused)]
+        lines += ["", *fusion(fused, {concept: row["among"] for concept, row in shipped.items()})]
     lines += ["", "## Both sites", "", "| concept | site | layers, strength | lift | random | p | distance | works |", "|" + "---|" * 8]
     for concept, row in table.items():
         lines += [f"| {concept} | {site} | {s['layers']} at {s['strength']:g} | {s['lift']:+.2f} ± {s['interval']:.2f} | {s['random']:+.2f} | "
@@ -52,7 +52,7 @@ def page(table: dict) -> str:
     return "\n".join(lines) + "\n"
 
 
-def fusion(fused: dict) -> list:
+def fusion(fused: dict, among: dict) -> list:
     """Lines on the pushes that leave the source its share."""
     lines = ["## Source kept", "",
              "The strongest push at which the source keeps at least .6 of the pair (`judge_fusion.py`): chosen on the seeds of the",
@@ -63,8 +63,23 @@ def fusion(fused: dict) -> list:
         lines.append(f"| {concept} | none | | | | | | | |" if f is None else
                      f"| {concept} | {f['strength']:g} | {f['chosen with']:.2f} | {f['source']:.2f} | {f['pair lift']:+.2f} | "
                      f"{f['lift']:+.2f} ± {f['interval']:.2f} | {f['random']:+.2f} | {f['p']:.4f} | {f['distance']:.2f} |")
-    middle = {field: float(np.median([f[field] for f in fused.values() if f])) for field in ("source", "pair lift", "distance")}
-    return [*lines, "", f"Medians: source {middle['source']:.2f}, pair lift {middle['pair lift']:+.2f}, distance {middle['distance']:.2f}."]
+    lines.append("")
+    for kind, rows in by_kind(fused, among).items():
+        middle = {field: float(np.median([row[field] for row in rows])) for field in ("source", "pair lift", "distance")}
+        lines.append(f"- Medians of {len(rows)} {kind}: source {middle['source']:.2f}, pair lift {middle['pair lift']:+.2f}, "
+                     f"distance {middle['distance']:.2f}.")
+    return [*lines, "", "The best rows of the paper's tables have a pair lift of .27 for instruments and .24 for genres. At these pushes much of what",
+            "is heard is neither concept nor source, so that *lift* is smaller, and for some of them not above chance."]
+
+
+def by_kind(fused: dict, among: dict) -> dict:
+    """Rows with a figure, by what they were judged among: all instruments, styles, or their opposite."""
+    kinds = {"instruments": [], "styles": [], "qualities": []}
+    for concept, row in fused.items():
+        kind = "qualities" if among[concept] == 2 else "instruments" if among[concept] == max(among.values()) else "styles"
+        if row:
+            kinds[kind].append(row)
+    return {kind: rows for kind, rows in kinds.items() if rows}
 
 
 def card(table: dict) -> str:
