@@ -95,8 +95,8 @@ impl StreamDecoder {
     /// chunk. Channels are interleaved.
     ///
     /// # Errors
-    /// [`GenerateError::Label`] for a frame that does not fit the codec, [`GenerateError::Run`] if a graph fails,
-    /// [`GenerateError::Cancelled`] after a cancel, after which the decoder is of no more use.
+    /// [`GenerateError::Label`] for a frame that does not fit the codec, [`GenerateError::Run`] or
+    /// [`GenerateError::Card`] if a graph fails, [`GenerateError::Cancelled`] after a cancel, after which the decoder is of no more use.
     pub fn push(&mut self, frame: &[u16]) -> Result<Vec<f32>, GenerateError> {
         let architecture = self.engine.bundle().architecture();
         if frame.len() != architecture.codebooks
@@ -111,8 +111,12 @@ impl StreamDecoder {
         if self.latent_end() + self.chunk + code_context > self.codes.frames() {
             return Ok(Vec::new());
         }
-        self.run_latent(self.latent_end() + self.chunk)?;
-        self.run_wave(self.latent_end() - latent_context, self.latent_end())
+        let provider = self.engine.provider();
+        let mut run = || {
+            self.run_latent(self.latent_end() + self.chunk)?;
+            self.run_wave(self.latent_end() - latent_context, self.latent_end())
+        };
+        run().map_err(|error: GenerateError| error.on(provider))
     }
 
     /// Goes back, so that the next frame to push is `frame` (or the one after the last pushed, if that comes first), and

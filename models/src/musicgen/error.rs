@@ -72,6 +72,19 @@ pub enum GenerateError {
         /// ONNX Runtime's own words, or what was wrong with its result.
         reason: String,
     },
+    /// A graph ran on a card and failed.
+    #[error(
+        "the {graph} of the model failed on {provider}: {reason}. If the card is gone or its memory full, choose the \
+         provider cpu and make the take again; Tiller never changes it by itself"
+    )]
+    Card {
+        /// Which graph.
+        graph: &'static str,
+        /// What ran it.
+        provider: Provider,
+        /// ONNX Runtime's own words, or what was wrong with its result.
+        reason: String,
+    },
     /// The model produced something that is no number.
     #[error(
         "the model produced no valid number for codebook {codebook} of frame {frame}: lower the steering strengths or \
@@ -91,6 +104,18 @@ pub enum GenerateError {
     Cancelled,
 }
 
+impl GenerateError {
+    /// The error as one of what runs the graphs: a run that fails on a card may fail for the card's sake.
+    pub(crate) fn on(self, provider: Provider) -> Self {
+        match self {
+            Self::Run { graph, reason } if provider != Provider::Cpu => {
+                Self::Card { graph, provider, reason }
+            }
+            other => other,
+        }
+    }
+}
+
 /// Fails if `cancel` is on.
 pub(crate) fn stop_if(cancel: &Cancel) -> Result<(), GenerateError> {
     if cancel.is_cancelled() { Err(GenerateError::Cancelled) } else { Ok(()) }
@@ -99,4 +124,19 @@ pub(crate) fn stop_if(cancel: &Cancel) -> Result<(), GenerateError> {
 /// A run or load that was ended by a cancel fails in ONNX Runtime's words; this says it in ours.
 pub(crate) fn cancelled_or(cancel: &Cancel, error: GenerateError) -> GenerateError {
     if cancel.is_cancelled() { GenerateError::Cancelled } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_fails_on_a_card_says_how_to_go_on_without_it() {
+        let failed =
+            || GenerateError::Run { graph: "decoder", reason: "CUDA error 46: all devices are busy".into() };
+        let message = failed().on(Provider::Cuda).to_string();
+        assert!(message.contains("cuda: CUDA error 46") && message.contains("provider cpu"), "{message}");
+        assert!(!failed().on(Provider::Cpu).to_string().contains("card"));
+        assert_eq!(GenerateError::Cancelled.on(Provider::Cuda).to_string(), "cancelled");
+    }
 }

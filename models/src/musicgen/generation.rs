@@ -71,20 +71,16 @@ impl Generation {
         let prompts = [recipe.prompt.as_str(), recipe.negative.as_str()];
         let prompts = if recipe.is_guided() { &prompts[..] } else { &prompts[..1] };
         let conditioning = Conditioning::new(engine, prompts, recipe.melody.as_ref(), &options)
-            .map_err(|error| cancelled_or(cancel, error))?;
+            .map_err(|error| cancelled_or(cancel, error.on(engine.provider())))?;
         let opening = recipe.opening.as_ref().map_or(0, Codes::frames);
         let windows = Windows::new(architecture, recipe.frames, opening);
         let mut tokens = vec![vec![0; recipe.frames]; architecture.codebooks];
         for (row, known) in tokens.iter_mut().zip(recipe.opening.iter().flat_map(Codes::rows)) {
             row[..opening].copy_from_slice(known);
         }
-        let decoder = Decoder::new(
-            engine,
-            Purpose::Generating,
-            conditioning,
-            windows.positions(),
-            intervention.rows(),
-        )?;
+        let decoder =
+            Decoder::new(engine, Purpose::Generating, conditioning, windows.positions(), intervention.rows())
+                .map_err(|error| error.on(engine.provider()))?;
         Ok(Self {
             engine: Arc::clone(engine),
             monitored: Monitored::new(&intervention),
@@ -120,7 +116,7 @@ impl Generation {
     ///
     /// # Errors
     /// [`GenerateError::Cancelled`] within milliseconds of a cancel, [`GenerateError::NotANumber`] if the logits are
-    /// none, [`GenerateError::Run`] if the decoder fails.
+    /// none, [`GenerateError::Run`] or [`GenerateError::Card`] if the decoder fails.
     pub fn advance(&mut self) -> Result<Option<&[u16]>, GenerateError> {
         if self.frames == self.recipe.frames {
             return Ok(None);
@@ -147,7 +143,7 @@ impl Generation {
             self.decoder.truncate(0);
         }
         stop_if(&self.cancel)?;
-        self.step().map_err(|error| cancelled_or(&self.cancel, error))?;
+        self.step().map_err(|error| cancelled_or(&self.cancel, error.on(self.engine.provider())))?;
         Ok(self.is_behind())
     }
 

@@ -182,14 +182,13 @@ impl Desk {
                 (piece.status, piece.made) = (Status::Ready, made);
                 self.take_over(&instance, false);
             }
-            Outcome::Failed { message, panicked } => {
+            Outcome::Failed { message } => {
                 tracing::warn!("{message}");
                 piece.status = Status::Failed(message);
                 // Nobody needs to wait for it any more.
                 self.in_line_with = None;
-                if panicked {
-                    studio.rest();
-                }
+                // After a panic, or without its card, nothing that the work touched is to be trusted.
+                studio.rest();
             }
             Outcome::Cancelled => {
                 // Whether it was taken away or changed, the project says what there is to do now.

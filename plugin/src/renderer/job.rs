@@ -39,8 +39,6 @@ pub(super) enum Outcome {
     Failed {
         /// Why, and what to do.
         message: String,
-        /// Whether it stopped by a panic, after which nothing the work touched is to be trusted.
-        panicked: bool,
     },
     /// It was ended in the middle of a step.
     Cancelled,
@@ -101,7 +99,7 @@ impl Job {
                 Outcome::Finished(made)
             }
             Ok(Err(_)) if self.work.cancel().is_cancelled() => Outcome::Cancelled,
-            Ok(Err(message)) => Outcome::Failed { message, panicked: false },
+            Ok(Err(message)) => Outcome::Failed { message },
             Err(panic) => {
                 let what = panic
                     .downcast_ref::<String>()
@@ -112,7 +110,7 @@ impl Job {
                     "Making this take stopped by a mistake in Tiller ({what}). Try again; if it happens again, please \
                      report it with this line."
                 );
-                Outcome::Failed { message, panicked: true }
+                Outcome::Failed { message }
             }
         }
     }
