@@ -8,26 +8,20 @@ source is near its share. What that strength does is then measured on seeds that
 direction of the same norm. Goes into each row of the table as `fusion`, and what was tried into its `dose`.
 """
 
-import argparse
-import json
 import tempfile
 from pathlib import Path
 
-import numpy as np
-from safetensors.numpy import load_file, save_file
-
-from judge_vectors import CONFIRM, Ear, Setting, figures, fit_meters
+from judge_vectors import CONFIRM, DOSE, Ear, Setting, figures, fit_meters
 from music.bank import TRAINING_FONTS, Bank
 from report.listening import Listeners
 from report.validation import fit
+from shipped import arguments, fill, random_direction, source_of
 from steered import Clips
-from vectors_page import page
 
 SEEDS = range(4_000, 4_012)
 LEAST_SOURCE = 0.6        # its probability in the pair
 NEAR = 0.06               # as far above that the source is kept nearly as strongly as can be
 MOST_HALVINGS = 6
-KEPT = ("after", "lift", "pair lift", "source", "distance")
 
 
 def fusing(dose: dict, at) -> float | None:
@@ -54,7 +48,7 @@ def fuse(ear: Ear, row: dict, vector: Path, control: Path) -> dict | None:
         heard = ear.hear([(p, CONFIRM, vector, setting) for p in ear.prompts])
         found = figures(ear, plain, heard, None, 0.0)
         print(f"  at {strength}: {found['source']} of the source", flush=True)
-        return {k: found[k] for k in KEPT}
+        return {k: found[k] for k in DOSE}
 
     dose = {float(s): d for s, d in row["dose"].items()}
     strength = fusing(dose, at)
@@ -70,34 +64,21 @@ def fuse(ear: Ear, row: dict, vector: Path, control: Path) -> dict | None:
 
 def main():
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiller", type=Path, default=Path("target/release/tiller"))
-    parser.add_argument("--bundle", type=Path, default=Path("models/default"))
-    parser.add_argument("--table", type=Path, default=Path("logs/vectors.json"))
-    parser.add_argument("--page", type=Path, default=Path("../../docs/report/vectors.md"))
-    parser.add_argument("--work", type=Path, default=Path("target/report"), help="where the judges' own training is kept")
-    parser.add_argument("--banks", type=Path, help="folder of the sample banks (default: in the work folder)")
-    a = parser.parse_args()
-    table = json.loads(a.table.read_text())
-    source = json.loads((a.bundle / "bundle.json").read_text())["source"]["sha256"]
-    banks = a.banks or a.work / "banks"
-    with Listeners(banks, a.work) as listeners, tempfile.TemporaryDirectory() as folder:
+    a = arguments(__doc__)
+    source = source_of(a.bundle)
+    with Listeners(a.banks, a.work) as listeners, tempfile.TemporaryDirectory() as folder:
         judges = fit(listeners, 24)
         clips = Clips(a.tiller, a.bundle, listeners, 4, Path(folder), source)
-        meters = fit_meters(clips, [Bank(f, banks) for f in TRAINING_FONTS])
-        for concept, row in table.items():
-            if not row["works"] or "fusion" in row:
-                continue
-            vector = a.bundle / "vectors" / f"{concept.replace(' ', '-')}.safetensors"
-            control, generator = Path(folder) / "random.safetensors", np.random.default_rng(3)
-            shapes = {n: generator.standard_normal(v.shape).astype(np.float32) for n, v in load_file(vector).items()}
-            save_file(shapes, control, metadata={"format": "tiller-vector/1", "concept": "random", "model": source})
+        meters = fit_meters(clips, [Bank(f, a.banks) for f in TRAINING_FONTS])
+        control = Path(folder) / "random.safetensors"
+
+        def found(concept: str, row: dict, vector: Path) -> dict | None:
+            random_direction(vector, control, source)
             ear = Ear(concept, clips, judges, meters, row["prompts"])
             ear.sources = dict(zip(row["prompts"], row["sources"]))
-            row["fusion"] = fuse(ear, row, vector, control)
-            print(f"{concept:18} {row['fusion']}", flush=True)
-            a.table.write_text(json.dumps(table, indent=1))
-            a.page.write_text(page(table))
+            return fuse(ear, row, vector, control)
+
+        fill(a, "fusion", found)
 
 
 if __name__ == "__main__":

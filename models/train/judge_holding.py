@@ -6,8 +6,6 @@
 the judges hear the last four: a push that suits a beginning may wear the music out. Goes into each row of the table as `held`.
 """
 
-import argparse
-import json
 import tempfile
 from pathlib import Path
 
@@ -19,8 +17,8 @@ from music.bank import TRAINING_FONTS, Bank
 from report.listening import Listeners
 from report.statistics import sign_flip
 from report.validation import fit
+from shipped import arguments, fill, source_of
 from steered import Clips, distance
-from vectors_page import page
 
 SECONDS, HEARD, SEEDS = 12, 4, range(3_000, 3_008)
 
@@ -63,34 +61,22 @@ def held(ear: Ear, endings: dict, prompt: str, vector: Path, setting: Setting) -
 
 def main():
     """Command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tiller", type=Path, default=Path("target/release/tiller"))
-    parser.add_argument("--bundle", type=Path, default=Path("models/default"))
-    parser.add_argument("--table", type=Path, default=Path("logs/vectors.json"))
-    parser.add_argument("--page", type=Path, default=Path("../../docs/report/vectors.md"))
-    parser.add_argument("--work", type=Path, default=Path("target/report"), help="where the judges' own training is kept")
-    parser.add_argument("--banks", type=Path, help="folder of the sample banks (default: in the work folder)")
-    a = parser.parse_args()
-    table = json.loads(a.table.read_text())
-    source = json.loads((a.bundle / "bundle.json").read_text())["source"]["sha256"]
-    banks = a.banks or a.work / "banks"
-    with Listeners(banks, a.work) as listeners, tempfile.TemporaryDirectory() as folder:
+    a = arguments(__doc__)
+    source = source_of(a.bundle)
+    with Listeners(a.banks, a.work) as listeners, tempfile.TemporaryDirectory() as folder:
         judges = fit(listeners, 24)
         endings = {}
         for way, monitor in (("plain", None), ("always", None), ("fade", "fade")):
             scratch = Path(folder) / way
             scratch.mkdir()
             endings[way] = Endings(a.tiller, a.bundle, listeners, SECONDS, scratch, source, monitor=monitor)
-        meters = fit_meters(endings["plain"], [Bank(f, banks) for f in TRAINING_FONTS])
-        for concept, row in table.items():
-            if not row["works"] or "held" in row:
-                continue
+        meters = fit_meters(endings["plain"], [Bank(f, a.banks) for f in TRAINING_FONTS])
+
+        def found(concept: str, row: dict, vector: Path) -> dict:
             ear = Ear(concept, endings["plain"], judges, meters, row["prompts"])
-            vector = a.bundle / "vectors" / f"{concept.replace(' ', '-')}.safetensors"
-            row["held"] = held(ear, endings, row["prompts"][0], vector, Setting(row["site"], row["layers"], row["strength"]))
-            print(f"{concept:18} {row['held']}", flush=True)
-            a.table.write_text(json.dumps(table, indent=1))
-            a.page.write_text(page(table))
+            return held(ear, endings, row["prompts"][0], vector, Setting(row["site"], row["layers"], row["strength"]))
+
+        fill(a, "held", found)
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from report.clips import INSTRUMENTS
 from report.listening import Listeners
 from report.statistics import auc, sign_flip
 from report.validation import Judges, fit
+from shipped import random_direction
 from steered import Clips, distance
 from vectors_page import page
 
@@ -48,6 +49,7 @@ NOTED = ("minor", "C minor", "busy")   # what is heard in the notes
 # The first strength is the one at which places are compared: a push at all layers adds up.
 ONE_LAYER = (0.35, 0.1, 0.2, 0.5, 0.7)
 ALL_LAYERS = (0.1, 0.04, 0.07, 0.15, 0.25, 0.4, 0.6)
+DOSE = ("after", "lift", "pair lift", "source", "distance")   # what is kept of each strength
 LEAST_P = 1e-3
 MOST_BROKEN = 0.15        # share of clips that may be mostly silent beyond the unsteered and the naming prompt's
 MOST_DISTANCE = 1.5       # from the unsteered clip, in distances between seeds
@@ -264,7 +266,7 @@ def judge(ear: Ear, file: Path, control: Path, layers: int) -> dict:
     dose = {s: sites[best] if s == setting.strength else at(s) for s in (ONE_LAYER if len(setting.indices) == 1 else ALL_LAYERS)}
     return {"prompts": ear.prompts, "sources": list(ear.sources.values()), "among": len(ear.classes), "named": round(float(named.chance.mean()), 3),
             "naming": ear.naming, "site": best, **sites[best], "sites": sites,
-            "dose": {str(s): {k: dose[s][k] for k in ("after", "lift", "pair lift", "source", "distance")} for s in sorted(dose)},
+            "dose": {str(s): {k: dose[s][k] for k in DOSE} for s in sorted(dose)},
             "search": {f"{s.site} {s.layers} at {s.strength}": round(v, 3) for s, v in chosen["tried"].items()}}
 
 
@@ -292,9 +294,7 @@ def main():
         clips = Clips(a.tiller, a.bundle, listeners, a.seconds, Path(folder), source)
         meters = fit_meters(clips, [Bank(f, banks) for f in TRAINING_FONTS])
         control = Path(folder) / "random.safetensors"
-        shapes, generator = load_file(files[0]), np.random.default_rng(3)
-        save_file({n: generator.standard_normal(v.shape).astype(np.float32) for n, v in shapes.items()}, control,
-                  metadata={"format": "tiller-vector/1", "concept": "random", "model": source})
+        random_direction(files[0], control, source)
         for file in files:
             with safe_open(file, "np") as opened:
                 metadata = opened.metadata()
